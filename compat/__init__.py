@@ -1,0 +1,1 @@
+"""Facts of WordPress, PHP and Action Scheduler: pure functions, standard library only."""

@@ -1,0 +1,71 @@
+"""Names, texts and numbers of Action Scheduler, as seen in its tables (3.0 to 4.0)."""
+
+from __future__ import annotations
+
+CONTEXT = "Python runner"
+"""Our name in log lines, where PHP writes `WP Cron` or `WP CLI`."""
+
+TABLES = ("actions", "claims", "groups", "logs")
+
+RUN_QUEUE_EVENT = "action_scheduler_run_queue"
+"""WP-Cron hook that starts PHP's own runner each minute."""
+
+TIMEOUT = 300
+"""Seconds after which PHP's cleaner frees claimed rows and fails running ones
+(ten times its time limit of 30 s; filter `action_scheduler_timeout_period`)."""
+
+FAILURE_THRESHOLD = 5
+"""A recurring chain ends when this many of the hook's oldest rows are all failed
+(filter `action_scheduler_recurring_action_failure_threshold`)."""
+
+LONGEST_HOOK = 191
+"""Bytes of the `hook` column; PHP's session cuts longer names silently."""
+
+NEWEST_SCHEMA = 9
+"""Newest version of the store's tables that is known here."""
+
+CREATED = "action created"
+STARTED = f"action started via {CONTEXT}"
+COMPLETE = f"action complete via {CONTEXT}"
+CANCELED = "action canceled"
+IGNORED = f"action ignored via {CONTEXT}"
+RESET = "action reset"
+
+LONGEST_LOG = 60_000
+"""Bytes of a log line: the column is TEXT (65,535 bytes)."""
+
+
+def failed(why: str) -> str:
+    """The line of an action that failed for good, of the form that PHP writes."""
+    return clipped(f"action failed via {CONTEXT}: {why}")
+
+
+def retried(why: str, at: str) -> str:
+    """Ours alone: Action Scheduler has no retries. `at` is a UTC date as text."""
+    return clipped(f"action failed via {CONTEXT} and will be retried at {at} UTC: {why}")
+
+
+def snoozed(why: str, at: str) -> str:
+    reason = f": {why}" if why else ""
+    return clipped(f"action put off via {CONTEXT} until {at} UTC{reason}")
+
+
+def canceled(why: str) -> str:
+    return clipped(f"{CANCELED} via {CONTEXT}: {why}") if why else CANCELED
+
+
+def unreadable(why: str) -> str:
+    """A row whose args or schedule cannot be read is canceled (as 4.0.0 does), its logs kept."""
+    return clipped(f"{CANCELED} via {CONTEXT}: the row cannot be read: {why}")
+
+
+def chain_ended(why: str) -> str:
+    return clipped(f"no further instance of this action is scheduled: {why}")
+
+
+def clipped(text: str) -> str:
+    """A log line that fits its column, cut at a whole character."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= LONGEST_LOG:
+        return data.decode()
+    return data[:LONGEST_LOG].decode("utf-8", "ignore") + " […]"

@@ -1,0 +1,201 @@
+"""Puts the parts together: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from compat.action_scheduler import TIMEOUT
+from runner.core.clock import SystemClock
+from runner.core.errors import Busy, DatabaseError, UsageError
+from runner.core.limits import Limits
+from runner.executors.inline import Inline
+from runner.executors.processes import Processes
+from runner.operations.report import due_count
+from runner.operations.safety import check_mode
+from runner.operations.worker import Worker
+from runner.site import check_prefix, discover, identifiers
+from runner.sources.action_scheduler import ActionScheduler
+from runner.sources.journal import Journal
+from runner.sources.ownership import Native
+from runner.storage.db import Database
+from runner.storage.queries import Queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from runner.config import Connection
+    from runner.core.clock import Clock
+    from runner.core.model import Settlement, Summary
+    from runner.core.signals import Stop
+    from runner.handlers.registry import Handlers
+    from runner.site import Site, Tables
+    from runner.storage.db import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `runner run` can be told. Seconds and bytes; 0 is no limit."""
+
+    mode: str = "auto"
+    batch_size: int = 25
+    batches: int = 0
+    groups: Sequence[str] = ()
+    exclude_groups: Sequence[str] = ()
+    time_limit: float = 0
+    max_jobs: int = 0
+    memory_limit: int = 0
+    pause: float = 0
+    force: bool = False
+    inline: bool = False
+    expiry: int = TIMEOUT
+
+
+@dataclass(slots=True)
+class Progress:
+    """Who watches: told how many actions are due, then of each that is settled."""
+
+    begin: Callable[[int], None] | None = None
+    settled: Callable[[Settlement], None] | None = None
+
+
+@dataclass(slots=True)
+class App:
+    """One site's runner. `names` are the handlers as `module:attribute`, for child processes."""
+
+    connection: Connection
+    handlers: Handlers
+    names: Sequence[str] = ()
+    clock: Clock = field(default_factory=SystemClock)
+
+    def run(self, options: RunOptions, stop: Stop, progress: Progress | None = None) -> Summary:
+        """Drains what is due. Raises RunnerError when it cannot work."""
+        progress = progress or Progress()
+        lock = None if options.force else self._lock_name(options.groups)
+        with self.open(lock) as (database, site):
+            check_mode(options.mode, site, database.dialect, len(self.handlers))
+            if progress.begin:
+                progress.begin(due_count(database, site, self.handlers.hooks))
+            return self._worker(database, site, options, stop, progress)
+
+    @contextmanager
+    def open(self, lock: str | None = None) -> Iterator[tuple[Database, Site]]:
+        """Connects, reads the site's facts, and holds the named lock meanwhile."""
+        tables = check_prefix(self.connection.prefix)
+        database = Database(self._driver(tables), self.clock)
+        with _file_lock(self.connection, lock):
+            named = lock if database.dialect == "mysql" else None
+            try:
+                site = discover(database, tables, lock=named)
+                if named:
+                    database.on_reconnect = partial(_take_again, database, named)
+                yield database, site
+            finally:
+                database.close()
+
+    def _driver(self, tables: Tables) -> Driver:
+        dsn = self.connection.dsn
+        if dsn.dialect == "sqlite":
+            from runner.storage.sqlite import SQLite  # noqa: PLC0415  one driver a process
+
+            return SQLite(dsn.database)
+        from runner.storage.mysql import MySQL  # noqa: PLC0415  one driver a process
+
+        return MySQL(dsn, tables.plain("actions"))
+
+    def _lock_name(self, groups: Sequence[str]) -> str:
+        """Named locks are the server's, so the name carries database, prefix and group."""
+        facts = "\0".join([self.connection.dsn.database, self.connection.prefix, *sorted(groups)])
+        return "runner:" + hashlib.sha256(facts.encode()).hexdigest()[:40]
+
+    def _worker(
+        self, database: Database, site: Site, options: RunOptions, stop: Stop, progress: Progress
+    ) -> Summary:
+        limits = Limits(
+            self.clock,
+            stop,
+            seconds=options.time_limit,
+            jobs=options.max_jobs,
+            batches=options.batches,
+            memory=options.memory_limit,
+        )
+        executor = (
+            Inline(self.handlers, self.clock)
+            if options.inline
+            else Processes(self.handlers, self.names, stop, self.clock)
+        )
+        worker = Worker(
+            self.source(database, site, options),
+            executor,
+            self.handlers,
+            limits,
+            self.clock,
+            batch_size=options.batch_size,
+            pause=options.pause,
+            expiry=options.expiry,
+            on_settled=progress.settled,
+        )
+        try:
+            return worker.run()
+        finally:
+            executor.close()
+
+    def source(self, database: Database, site: Site, options: RunOptions) -> ActionScheduler:
+        """The site's queue, for the hooks that have a handler here."""
+        queries = Queries(
+            "action_scheduler.sql", database.dialect, identifiers(site, database.dialect)
+        )
+        ownership = Native(
+            queries,
+            self.handlers.hooks,
+            expiry=options.expiry,
+            groups=_group_ids(database, queries, options.groups, must_exist=True),
+            excluded=_group_ids(database, queries, options.exclude_groups, must_exist=False),
+            urgent=site.shape.claim_index is not None,
+        )
+        return ActionScheduler(
+            database, queries, ownership, Journal(queries, site.zone, site.wide_logs)
+        )
+
+
+def _take_again(database: Database, lock: str) -> None:
+    """A named lock goes with its connection. Whoever took it meanwhile keeps it: what is claimed
+    here stays fenced by the claim."""
+    database.send(Queries("site.sql", "mysql", {})["take_lock_again"], {"lock": lock})
+
+
+def _group_ids(
+    database: Database, queries: Queries, slugs: Sequence[str], *, must_exist: bool
+) -> list[int] | None:
+    """Ids of groups by name; a name may have several. None when no name is given."""
+    if not slugs:
+        return None
+    rows = database.query(queries["group_ids"], slugs=list(slugs))
+    if must_exist and not rows:
+        raise UsageError(f"this site has no group {', '.join(slugs)}")
+    return [row["group_id"] for row in rows] or None
+
+
+@contextmanager
+def _file_lock(connection: Connection, lock: str | None) -> Iterator[None]:
+    """A SQLite file has no named locks: a lock file beside it stands in."""
+    if lock is None or connection.dsn.dialect != "sqlite":
+        yield
+        return
+    import fcntl  # noqa: PLC0415  only for the embedded default
+
+    path = Path(f"{connection.dsn.database}.{lock.removeprefix('runner:')[:8]}.lock")
+    try:
+        handle: IO[str] = path.open("w")
+    except OSError as error:
+        raise DatabaseError(f"cannot write {path}: {error.strerror}") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Busy("another run is at work on this site (--force runs beside it)") from None
+        yield

@@ -1,0 +1,107 @@
+"""The command line: `runner <command>`. Each command is a module, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from runner.core.errors import RunnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "Run the due actions of your handlers, then end.",
+    "status": "Show what waits, runs and failed.",
+    "handlers": "Show which hooks are handled, by what, and how they are retried.",
+    "version": "Show versions.",
+}
+
+
+class _Lazy(click.Group):
+    """Knows its commands by name, so that one command does not pay for the others' imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's interface
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"runner.cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101  ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example:  runner run --handlers shop.jobs:handlers --batch-size 25",
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks and log details.")
+def cli(*, debug: bool) -> None:
+    """Run the jobs that WordPress plugins queued with Action Scheduler, by Python handlers."""
+    if debug:
+        import logging  # noqa: PLC0415  only when asked for
+
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command; every error is one line that says what to do (`--debug` shows more).
+
+    Exit codes: 0 done or nothing to do, 1 the runner could not work, 2 usage, 3 an action failed
+    (with --fail-on-error), 75 another run holds the lock, 78 configuration, 128 + n after a
+    signal that cut work short.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        result = cli.main(args=given, prog_name="runner", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _complain(error.format_message() + _hint(error))
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has gone: no more words
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_exit_code(error))
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _exit_code(error: Exception) -> int:
+    """Says in one line what went wrong."""
+    if isinstance(error, RunnerError):
+        _complain(str(error))
+        return error.exit_code
+    _complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    return 1
+
+
+def _hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (see `{context.command_path} --help`)" if context else ""
+
+
+def _complain(text: str) -> None:
+    """One line on stderr, whatever the text holds."""
+    click.echo("runner: " + printable(text), err=True)
+
+
+def printable(text: Any) -> str:
+    """Text on one line, with control characters made visible: data must not drive a terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(str(text).split()))

@@ -1,0 +1,183 @@
+"""`runner run`: the smallest way to use the runner, from system cron."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from compat.action_scheduler import TIMEOUT
+from runner import config
+from runner.app import Progress, RunOptions
+from runner.cli.options import connection_options, handler_options, make_app, names_list
+from runner.core.errors import UsageError
+from runner.core.signals import Stop
+
+if TYPE_CHECKING:
+    from runner.core.model import Settlement, Summary
+
+MEGABYTE = 1024 * 1024
+
+EPILOG = """\b
+Examples:
+  runner run --handlers shop.jobs:handlers --batch-size 25
+  runner run --hooks wpkite_sync_product --time-limit 50 --quiet
+  runner run --mode native --json --fail-on-error
+
+\b
+From cron, each minute:
+  * * * * * www-data runner run --batch-size 25 --time-limit 50 --quiet
+
+\b
+Exit codes: 0 done or nothing to do, 1 could not work, 2 usage, 3 an action failed
+(--fail-on-error), 75 another run is at work, 78 configuration, 128+n cut short by a signal.
+"""
+
+
+@click.command("run", epilog=EPILOG)
+@connection_options
+@handler_options
+@click.option(
+    "--mode",
+    type=click.Choice(config.MODES),
+    help="auto refuses where PHP's runner may be alive; native says that it is off.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 1000),
+    default=25,
+    show_default=True,
+    metavar="N",
+    help="Actions claimed at a time.",
+)
+@click.option(
+    "--batches", type=click.IntRange(0), default=0, metavar="N", help="Batches to run; 0 is all."
+)
+@click.option("--hooks", metavar="A,B", help="Only these hooks.")
+@click.option("--group", metavar="A,B", help="Only actions of these groups.")
+@click.option("--exclude-groups", metavar="A,B", help="No actions of these groups.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="SECONDS",
+    help="Begin nothing after this time; 0 is no limit.",
+)
+@click.option(
+    "--max-jobs",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Begin at most this many actions; 0 is no limit.",
+)
+@click.option(
+    "--memory-limit",
+    type=click.IntRange(0),
+    default=0,
+    metavar="MB",
+    help="Begin nothing once the runner's peak memory is over this; 0 is no limit.",
+)
+@click.option(
+    "--pause", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Rest between batches."
+)
+@click.option("--force", is_flag=True, help="Run although another run is at work on this site.")
+@click.option(
+    "--inline",
+    is_flag=True,
+    help="Call handlers in this process, for debugging: nothing can be killed.",
+)
+@click.option("--fail-on-error", is_flag=True, help="Exit with 3 when an action failed for good.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def command(
+    *,
+    dsn: str | None,
+    prefix: str | None,
+    handlers: tuple[str, ...],
+    hooks: str | None,
+    fail_on_error: bool,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Run the due actions of your handlers, then end.
+
+    Claims what is due and has a Python handler, batch by batch, until nothing is left or a limit
+    is reached. An action that fails is recorded and retried by its policy: that is no error of
+    the run.
+    """
+    app = make_app(dsn, prefix, handlers)
+    if hooks:
+        app.handlers = app.handlers.only(names_list(hooks))
+    stop = Stop()
+    with stop.listening(), _Bar(shown=not (quiet or as_json)) as bar:
+        summary = app.run(_run_options(options), stop, bar.progress())
+    _report(summary, quiet=quiet, as_json=as_json)
+    if stop.now:
+        return 128 + stop.number
+    return 3 if fail_on_error and (summary.failed or summary.corrupt) else 0
+
+
+def _run_options(options: dict[str, Any]) -> RunOptions:
+    groups = names_list(options.pop("group"))
+    excluded = names_list(options.pop("exclude_groups"))
+    if groups and excluded:
+        raise UsageError("--group and --exclude-groups cannot be given together")
+    options["memory_limit"] *= MEGABYTE
+    options["mode"] = config.mode(options["mode"], os.environ)
+    expiry = config.seconds("RUNNER_EXPIRY", TIMEOUT, os.environ)
+    return RunOptions(groups=groups, exclude_groups=excluded, expiry=expiry, **options)
+
+
+def _report(summary: Summary, *, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(asdict(summary)))
+    elif not quiet:
+        click.echo(_sentence(summary))
+
+
+def _sentence(summary: Summary) -> str:
+    if not summary.claimed and not summary.taken_back:
+        return "nothing is due" if not summary.contended else "others hold every due action"
+    parts = [f"completed {summary.completed}"]
+    names = ("retried", "snoozed", "failed", "canceled", "corrupt", "lost")
+    parts += [f"{name} {count}" for name in names if (count := getattr(summary, name))]
+    if summary.taken_back:
+        parts.append(f"taken back {summary.taken_back}")
+    return (
+        f"claimed {summary.claimed}: {', '.join(parts)} in {summary.seconds:.1f} s"
+        f" ({summary.stopped})"
+    )
+
+
+class _Bar:
+    """A progress bar on stderr, when that is a terminal."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown and sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.render_finish()
+
+    def progress(self) -> Progress:
+        return Progress(self._begin, self._settled) if self._shown else Progress()
+
+    def _begin(self, due: int) -> None:
+        if due:
+            self._bar = click.progressbar(
+                length=due, label="actions", file=sys.stderr, show_pos=True, update_min_steps=1
+            )
+            self._bar.render_progress()
+
+    def _settled(self, _: Settlement) -> None:
+        if self._bar:
+            self._bar.update(1)

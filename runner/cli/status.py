@@ -1,0 +1,66 @@
+"""`runner status`: what waits, runs and failed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli import printable
+from runner.cli.options import connection_options, handler_options, make_app
+from runner.operations.report import snapshot
+
+if TYPE_CHECKING:
+    from runner.operations.report import Snapshot
+
+EPILOG = """\b
+Examples:
+  runner status --handlers shop.jobs:handlers
+  runner status --json
+"""
+
+
+@click.command("status", epilog=EPILOG)
+@connection_options
+@handler_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    *, dsn: str | None, prefix: str | None, handlers: tuple[str, ...], as_json: bool
+) -> None:
+    """Show what waits, runs and failed: all of it, and what has a Python handler."""
+    app = make_app(dsn, prefix, handlers, required=False)
+    with app.open() as (database, site):
+        shown = snapshot(database, site, app.handlers.hooks)
+    click.echo(json.dumps(shown.as_json()) if as_json else _text(shown))
+
+
+def _text(shown: Snapshot) -> str:
+    lines = [
+        f"site         {printable(shown.site) or '(no address)'} (prefix {shown.prefix})",
+        f"database     {printable(shown.server)}, Action Scheduler schema {shown.schema or '?'}",
+        f"time zone    {printable(shown.time_zone)}",
+        f"PHP's runner {shown.php_runner}",
+        "",
+        f"{'status':<12}{'all':>10}{'with a Python handler':>24}",
+    ]
+    for status, count in shown.statuses.items():
+        lines.append(f"{printable(status):<12}{count.all:>10}{count.ours:>24}")
+    lines.append(f"{'due now':<12}{shown.due.all:>10}{shown.due.ours:>24}")
+    lines.append("")
+    if shown.oldest_due_gmt and shown.oldest_due_seconds is not None:
+        late = duration(shown.oldest_due_seconds)
+        lines.append(f"oldest due   {shown.oldest_due_gmt} UTC, {late} ago")
+    if shown.next_due_gmt:
+        lines.append(f"next due     {shown.next_due_gmt} UTC")
+    return "\n".join(lines).rstrip()
+
+
+def duration(seconds: int) -> str:
+    """`90061` as `1 d 1 h`: the two largest units."""
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])

@@ -1,0 +1,91 @@
+"""Errors of the runner.
+
+RunnerError                 the runner cannot do its work (exit 1); the text is for a user
+├── ConfigError             a setting is missing or wrong (exit 78)
+├── UsageError              an option is wrong (exit 2)
+├── SafetyRefusal           running now would harm the shop (exit 1)
+├── Busy                    another run holds the lock (exit 75)
+├── DatabaseError           the database said no
+│   └── DatabaseGone        the connection is lost and did not come back
+├── SiteError               the site's tables cannot be used
+└── HandlerError            a handler module or registration is wrong
+Control                     raised inside a handler to say what happened
+├── Retry, Snooze, Fail, Cancel
+"""
+
+from __future__ import annotations
+
+
+class RunnerError(Exception):
+    """Something a user must know, in one line; `exit_code` is what the command returns."""
+
+    exit_code = 1
+
+
+class ConfigError(RunnerError):
+    exit_code = 78
+
+
+class UsageError(RunnerError):
+    exit_code = 2
+
+
+class SafetyRefusal(RunnerError):
+    """Refused before anything was touched. Exit 1, so that cron mails it."""
+
+
+class Busy(RunnerError):
+    exit_code = 75
+
+
+class DatabaseError(RunnerError):
+    pass
+
+
+class DatabaseGone(DatabaseError):
+    pass
+
+
+class SiteError(RunnerError):
+    pass
+
+
+class HandlerError(RunnerError):
+    pass
+
+
+class Control(Exception):
+    """Base of what a handler may raise to decide its own outcome."""
+
+
+class Retry(Control):
+    """Try again. `after` is seconds from now; None leaves it to the handler's retry policy.
+
+    Spends an attempt: when the attempts are used up, the action fails.
+    """
+
+    def __init__(self, reason: str = "", *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Snooze(Control):
+    """Not now: run again `seconds` from now. Spends no attempt. At least one second."""
+
+    def __init__(self, seconds: float, reason: str = "") -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class Fail(Control):
+    """Failed for good: no retry, whatever the policy says."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+
+
+class Cancel(Control):
+    """Not wanted any more: the action becomes canceled."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)

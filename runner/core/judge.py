@@ -1,0 +1,66 @@
+"""The only place that decides what an attempt means."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from compat.schedules import ScheduleError
+from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
+
+if TYPE_CHECKING:
+    from runner.core.model import Action, Attempt, HandlerFailure, Outcome
+    from runner.core.retry import RetryPolicy
+
+SHORTEST_WAIT = 1.0
+"""Seconds. Rows are dated in whole seconds, and a wait of 0 would spin inside one run."""
+
+
+def judge(attempt: Attempt, policy: RetryPolicy, now: float) -> Outcome:
+    """Decides the outcome. `now` is the database's time in epoch seconds, UTC."""
+    failure = attempt.failure
+    if failure is None:
+        return Completed()
+    if failure.kind == "cancel":
+        return Cancelled(failure.message)
+    if failure.kind == "snooze":
+        return Snoozed(_at(now, failure.seconds or 0.0), failure.message)
+    return _retry_or_die(attempt.action, failure, policy, now)
+
+
+def _retry_or_die(
+    action: Action, failure: HandlerFailure, policy: RetryPolicy, now: float
+) -> Outcome:
+    what = describe(failure)
+    if failure.kind in {"fail", "unbound"} or policy.gives_up_on(failure.lineage):
+        return Dead(what)
+    tries = f"attempt {action.attempt} of {policy.attempts}"
+    if policy.exhausted(action.attempt):
+        return Dead(what if policy.attempts == 1 else f"{what} ({tries}, none left)")
+    delay = failure.seconds if failure.seconds is not None else policy.delay(action.attempt)
+    at = _at(now, 0.0 if failure.kind == "interrupted" else delay)
+    following = _next_occurrence(action, now)
+    if following is not None and at >= following:
+        return Dead(f"{what} ({tries}; the next occurrence comes before a retry would)")
+    return Retried(at, f"{what} ({tries})")
+
+
+def describe(failure: HandlerFailure) -> str:
+    """One line for the log: class and message, or what befell the process."""
+    text = " ".join(failure.message.split())
+    if failure.error_class:
+        return f"{failure.error_class}: {text}" if text else failure.error_class
+    return text or failure.kind
+
+
+def _at(now: float, delay: float) -> int:
+    return math.ceil(now + max(delay, SHORTEST_WAIT))
+
+
+def _next_occurrence(action: Action, now: float) -> int | None:
+    if not action.schedule.is_recurring:
+        return None
+    try:
+        return action.schedule.next_after(int(now))
+    except ScheduleError:
+        return None  # such a chain ends anyway: nothing stands in the way of a retry

@@ -1,0 +1,60 @@
+"""When a run stops: time, count, memory, batches, a signal. `reached()` says why."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.core.clock import Clock
+    from runner.core.signals import Stop
+
+
+@dataclass(slots=True)
+class Limits:
+    """Every limit is off when 0. Times are seconds, memory is bytes of this process's peak."""
+
+    clock: Clock
+    stop: Stop
+    seconds: float = 0
+    jobs: int = 0
+    batches: int = 0
+    memory: int = 0
+    started: float = field(init=False)
+    jobs_begun: int = 0
+    batches_claimed: int = 0
+
+    def __post_init__(self) -> None:
+        self.started = self.clock.monotonic()
+
+    def elapsed(self) -> float:
+        return self.clock.monotonic() - self.started
+
+    def reached(self) -> str | None:
+        """The limit that ends the run after the current action, or None."""
+        if self.stop.asked:
+            return f"signal {self.stop.asked}"
+        if self.seconds and self.elapsed() >= self.seconds:
+            return "time limit"
+        if self.jobs and self.jobs_begun >= self.jobs:
+            return "max jobs"
+        if self.memory and peak_memory() >= self.memory:
+            return "memory limit"
+        return None
+
+    def room(self) -> int | None:
+        """Actions that may still begin, or None for any number."""
+        return max(self.jobs - self.jobs_begun, 0) if self.jobs else None
+
+    def no_more_batches(self) -> bool:
+        return bool(self.batches) and self.batches_claimed >= self.batches
+
+
+def peak_memory() -> int:
+    """Peak resident memory of this process and its ended children, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return max(own, children) * unit

@@ -1,0 +1,178 @@
+"""The nouns: action, claim, attempt, outcome. Frozen values, no behaviour but their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compat.schedules import Schedule
+
+
+class Status(StrEnum):
+    """The strings in the `status` column (Action Scheduler, class ActionScheduler_Store)."""
+
+    PENDING = "pending"
+    RUNNING = "in-progress"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+MOVES: frozenset[tuple[Status, Status]] = frozenset(
+    {
+        (Status.PENDING, Status.RUNNING),  # begin
+        (Status.PENDING, Status.CANCELED),  # cancel, or unreadable
+        (Status.RUNNING, Status.COMPLETE),  # settle
+        (Status.RUNNING, Status.FAILED),
+        (Status.RUNNING, Status.CANCELED),
+        (Status.RUNNING, Status.PENDING),  # retried, snoozed, taken back
+    }
+)
+"""Every move a row of ours may make; no other statement writes `status`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One row of the queue, as it was when claimed.
+
+    `attempts` counts the begins before this one. `args_text` is the JSON as stored; it has been
+    proved readable. `receipt` belongs to the source that made it: only that source reads it.
+    """
+
+    id: int
+    hook: str
+    args_text: str
+    schedule: Schedule
+    group_id: int
+    group: str
+    priority: int
+    attempts: int
+    receipt: str
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt that begins now, from 1."""
+        return self.attempts + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on a batch. `id` is the token that fences every later write.
+
+    `now` is the database's clock when claimed (epoch seconds), `monotonic` this process's clock
+    at the same moment: together they tell the database's time without asking again. `expired`
+    are actions a dead worker had begun: they are ours now, to be judged and settled, not run.
+    `reset` and `corrupt` count rows that were dealt with while claiming.
+    """
+
+    id: int
+    actions: tuple[Action, ...]
+    now: float
+    monotonic: float
+    expired: tuple[Action, ...] = ()
+    reset: int = 0
+    corrupt: int = 0
+
+    def database_time(self, monotonic: float) -> float:
+        """The database's clock now, in epoch seconds, given this process's clock."""
+        return self.now + monotonic - self.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerFailure:
+    """Why a call did not return: plain text, so that it crosses process borders.
+
+    `kind` is `error` (the handler raised), a control word (`retry`, `snooze`, `fail`, `cancel`),
+    `timeout`, `crash`, `interrupted`, `expired` or `unbound` (the args do not fit).
+    `lineage` holds the qualified names of the error's class and its bases.
+    """
+
+    kind: str
+    message: str
+    error_class: str = ""
+    lineage: tuple[str, ...] = ()
+    seconds: float | None = None
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of a handler. `elapsed` is in seconds; `failure` is None when it returned."""
+
+    action: Action
+    elapsed: float
+    failure: HandlerFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Pending again at `at` (epoch seconds, UTC); the attempt is spent."""
+
+    at: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """Pending again at `at` (epoch seconds, UTC); the attempt is given back."""
+
+    at: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Failed for good."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    why: str
+
+
+Outcome = Completed | Retried | Snoozed | Dead | Cancelled
+"""Closed: nothing else can happen to an action that is still ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """An outcome on its way to the source."""
+
+    action: Action
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an advance wrote. Anything given to it and not named here was lost to another."""
+
+    settled: tuple[Settlement, ...] = ()
+    started: tuple[Action, ...] = ()
+    lost: tuple[Action, ...] = ()
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did, in actions."""
+
+    claimed: int = 0
+    completed: int = 0
+    retried: int = 0
+    snoozed: int = 0
+    failed: int = 0
+    canceled: int = 0
+    corrupt: int = 0
+    lost: int = 0
+    taken_back: int = 0
+    contended: bool = False
+    seconds: float = 0.0
+    stopped: str = field(default="nothing left")

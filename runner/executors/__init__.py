@@ -1,0 +1,1 @@
+"""Where and how a handler is called: `submit`, `finished`, `room`."""

@@ -1,0 +1,102 @@
+"""Calls one handler and turns whatever happens into a value."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from compat.args import decode
+from runner.core.errors import Cancel, Control, Fail, Retry, Snooze
+from runner.core.model import HandlerFailure
+from runner.core.retry import class_names
+from runner.handlers.binding import Unbound
+from runner.handlers.context import Context
+
+if TYPE_CHECKING:
+    from runner.core.model import Action
+    from runner.handlers.registry import Handler, Handlers
+
+LONGEST_TEXT = 20_000
+"""Characters kept of a message or traceback."""
+
+_CONTROL = {Retry: "retry", Snooze: "snooze", Fail: "fail", Cancel: "cancel"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a process must know to call a handler; plain values, sent as JSON."""
+
+    id: int
+    hook: str
+    args_text: str
+    group: str
+    attempt: int
+    scheduled_at: int | None
+
+    @classmethod
+    def of(cls, action: Action) -> Job:
+        at = action.schedule.at
+        return cls(action.id, action.hook, action.args_text, action.group, action.attempt, at)
+
+    def message(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def call(handlers: Handlers, job: Job) -> HandlerFailure | None:
+    """Runs the handler of the job's hook. None when it returned; never raises."""
+    handler = handlers[job.hook]
+    try:
+        positional, named = handler.signature.bind(decode(job.args_text, None))
+    except Unbound as error:
+        return HandlerFailure("unbound", str(error))
+    if handler.signature.takes_context:
+        positional.insert(0, _context(handler, job))
+    try:
+        result = handler.function(*positional, **named)
+        if inspect.iscoroutine(result):
+            import asyncio  # noqa: PLC0415  only for async handlers
+
+            asyncio.run(result)
+    except BaseException as error:  # noqa: BLE001  sys.exit in a handler is a failed action
+        return failure(error)
+    finally:
+        sys.stdout.flush()
+    return None
+
+
+def failure(error: BaseException) -> HandlerFailure:
+    """Describes an error in plain text."""
+    kind = next((word for cls, word in _CONTROL.items() if isinstance(error, cls)), "error")
+    seconds = getattr(error, "after", None) if kind == "retry" else getattr(error, "seconds", None)
+    return HandlerFailure(
+        kind=kind,
+        message=_text(error),
+        error_class="" if isinstance(error, Control) else type(error).__name__,
+        lineage=class_names(*type(error).__mro__),
+        seconds=float(seconds) if kind in {"retry", "snooze"} and seconds is not None else None,
+        traceback="".join(traceback.format_exception(error))[-LONGEST_TEXT:],
+    )
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:LONGEST_TEXT]
+    except Exception:  # noqa: BLE001  an error whose text raises is still an error
+        return "(its message cannot be shown)"
+
+
+def _context(handler: Handler, job: Job) -> Context:
+    at = None if job.scheduled_at is None else datetime.fromtimestamp(job.scheduled_at, UTC)
+    return Context(
+        action_id=job.id,
+        hook=job.hook,
+        group=job.group,
+        attempt=job.attempt,
+        max_attempts=handler.retry.attempts,
+        scheduled_at=at,
+        timeout=handler.timeout,
+    )

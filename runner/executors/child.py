@@ -1,0 +1,50 @@
+"""The process that calls handlers. It knows no database: it gets jobs and answers with results.
+
+It is started afresh, never forked, so it holds no socket of the runner's; when the runner dies,
+the kernel kills it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from dataclasses import asdict
+
+from runner.core.errors import RunnerError
+from runner.executors.call import Job, call
+from runner.executors.wire import receive, send
+from runner.handlers.loading import load
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Serves jobs from the given socket until it closes."""
+    _die_with(parent)
+    channel = socket.socket(fileno=descriptor)
+    os.set_inheritable(descriptor, False)  # not for what a handler starts
+    names = receive(channel)
+    try:
+        handlers = load(names)
+    except RunnerError as error:
+        send(channel, {"refused": str(error)})
+        return
+    send(channel, {"ready": os.getpid()})
+    while (message := receive(channel)) is not None:
+        result = call(handlers, Job(**message))
+        try:
+            send(channel, {"failure": asdict(result) if result else None})
+        except ConnectionError:
+            return
+
+
+def _die_with(parent: int) -> None:
+    """Linux kills us when the runner is gone: a handler must not outlive its lease."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  only children need it
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

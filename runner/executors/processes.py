@@ -1,0 +1,200 @@
+"""Handlers in children that can be killed.
+
+The runner keeps the time, the heartbeat and all writing; a child only calls handlers. A child is
+a fresh interpreter, not a fork: it inherits no database connection, and neither does the one that
+replaces it after a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from runner.core.errors import HandlerError
+from runner.core.model import Attempt, HandlerFailure
+from runner.executors.call import Job
+from runner.executors.wire import receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.core.clock import Clock
+    from runner.core.model import Action
+    from runner.core.signals import Stop
+    from runner.handlers.registry import Handlers
+
+START_TIMEOUT = 60.0
+"""Seconds a child may take to import the handlers."""
+
+_BOOTSTRAP = (
+    "import sys; fd, parent, *sys.path = sys.argv[1:]; "
+    "from runner.executors.child import main; main(int(fd), int(parent))"
+)
+
+
+class Child:
+    """One child process and the action it runs."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            path = [entry or str(os.getcwd()) for entry in sys.path]  # noqa: PTH109
+            self.process = subprocess.Popen(  # noqa: S603  our own interpreter
+                [sys.executable, "-c", _BOOTSTRAP, str(theirs.fileno()), str(os.getpid()), *path],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # what handlers print must not mix with the runner's own output
+                start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
+            )
+        self.action: Action | None = None
+        self.began = 0.0
+        self.deadline = 0.0
+        self.channel.settimeout(START_TIMEOUT)
+        self._get_ready(names)
+
+    def _get_ready(self, names: Sequence[str]) -> None:
+        answer = None
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            send(self.channel, list(names))
+            answer = receive(self.channel)
+        if not answer or "ready" not in answer:
+            self.kill()
+            raise HandlerError((answer or {}).get("refused") or "the handler process did not start")
+
+    def start(self, action: Action, timeout: float, now: float) -> None:
+        self.action, self.began, self.deadline = action, now, now + timeout
+        with contextlib.suppress(ConnectionError):  # a dead child is noticed when it is read
+            send(self.channel, Job.of(action).message())
+
+    def result(self) -> HandlerFailure | None:
+        """What the call came to. The child is gone afterwards if it died."""
+        try:
+            answer = receive(self.channel)
+        except (TimeoutError, ValueError):
+            answer = None
+        if answer is None:
+            return self._obituary()
+        failure = answer["failure"]
+        return None if failure is None else _failure(failure)
+
+    def _obituary(self) -> HandlerFailure:
+        """Why the process died, with pid and exit code or signal."""
+        try:
+            code = self.process.wait(1)  # it closed its end: it is dying, if not dead
+        except subprocess.TimeoutExpired:
+            code = None
+        pid = self.process.pid
+        self.kill()
+        if code is None:
+            return HandlerFailure("crash", f"the handler process {pid} closed its channel")
+        how = f"exit code {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
+        return HandlerFailure("crash", f"the handler process {pid} died: {how}")
+
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    def kill(self) -> None:
+        """Kills the child and what it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.channel.close()
+
+
+class Processes:
+    """`count` children, started by `prepare`. `names` are handlers as `module:attribute`."""
+
+    def __init__(
+        self, handlers: Handlers, names: Sequence[str], stop: Stop, clock: Clock, count: int = 1
+    ) -> None:
+        self._handlers = handlers
+        self._names = names
+        self._stop = stop
+        self._clock = clock
+        self._count = count
+        self._children: list[Child] = []
+
+    def room(self) -> int:
+        """Actions that could be called right now."""
+        return self._count - sum(child.action is not None for child in self._children)
+
+    def busy(self) -> bool:
+        return any(child.action for child in self._children)
+
+    def prepare(self) -> None:
+        """Starts the children that are missing, so that one that cannot start is known before
+        an action begins. Raises HandlerError."""
+        while len(self._children) < self._count:
+            self._children.append(Child(self._names))
+
+    def submit(self, action: Action) -> None:
+        """Starts the action's handler in an idle child; there must be room."""
+        child = next(child for child in self._children if child.action is None)
+        child.start(action, self._handlers[action.hook].timeout, self._clock.monotonic())
+
+    def finished(self, wait: float) -> list[Attempt]:
+        """Waits up to `wait` seconds for a result; kills what is over its time limit."""
+        running = [child for child in self._children if child.action]
+        if not running:
+            return []
+        now = self._clock.monotonic()
+        patience = min(wait, *(child.deadline - now for child in running))
+        readable = self._wait(running, max(patience, 0.0))
+        if self._stop.now:
+            return [self._end(child, _INTERRUPTED) for child in running]
+        now = self._clock.monotonic()
+        attempts = []
+        for child in running:
+            if child.channel in readable:
+                attempts.append(self._end(child))
+            elif now >= child.deadline:
+                attempts.append(self._end(child, self._overrun(child)))
+        return attempts
+
+    def _wait(self, running: Sequence[Child], seconds: float) -> set[object]:
+        channels = {child.channel.fileno(): child.channel for child in running}
+        poll = select.poll()
+        for descriptor in (*channels, self._stop.wakeup):
+            poll.register(descriptor, select.POLLIN)
+        return {channels.get(descriptor) for descriptor, _ in poll.poll(seconds * 1000)}
+
+    def _overrun(self, child: Child) -> HandlerFailure:
+        seconds = child.deadline - child.began
+        return HandlerFailure("timeout", f"timed out after {seconds:g} seconds and was killed")
+
+    def _end(self, child: Child, killed: HandlerFailure | None = None) -> Attempt:
+        action = child.action
+        assert action is not None  # noqa: S101  only running children end
+        failure = killed or child.result()
+        if killed:
+            child.kill()
+        if not child.alive():
+            self._children.remove(child)
+        child.action = None
+        return Attempt(action, self._clock.monotonic() - child.began, failure)
+
+    def close(self) -> None:
+        for child in self._children:
+            child.kill()
+        self._children.clear()
+
+
+_INTERRUPTED = HandlerFailure("interrupted", "the runner was told to stop at once")
+
+
+def _failure(fields: dict[str, object]) -> HandlerFailure:
+    lineage = fields.pop("lineage", ())
+    return HandlerFailure(**fields, lineage=tuple(lineage))  # type: ignore[arg-type]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,34 @@
+"""What a handler may know about the action it is called for."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Given to a handler whose first parameter is annotated `Context`.
+
+    `attempt` is the number of this try, from 1, of `max_attempts`. `scheduled_at` is the aware
+    UTC time of this instance, None for an async action. `timeout` is in seconds: when it is
+    over, the process that runs the handler is killed.
+    """
+
+    action_id: int
+    hook: str
+    group: str
+    attempt: int
+    max_attempts: int
+    scheduled_at: datetime | None
+    timeout: float
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose records carry the action's id."""
+        logger = logging.getLogger(f"runner.handler.{self.hook}")
+        return logging.LoggerAdapter(logger, {"action_id": self.action_id})

@@ -1,0 +1,107 @@
+"""Which callable runs which hook, and under what policy. No global registry: a module makes one
+`Handlers` object and the runner is told its name (`--handlers shop.jobs:handlers`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from compat.action_scheduler import LONGEST_HOOK
+from runner.core.errors import HandlerError
+from runner.core.retry import RetryPolicy
+from runner.handlers.binding import Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+DEFAULT_TIMEOUT = 300.0
+"""Seconds: as long as Action Scheduler lets an action run before it calls it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One hook's callable. `timeout` is in seconds: then its process is killed."""
+
+    hook: str
+    function: Callable[..., Any]
+    retry: RetryPolicy
+    timeout: float
+    signature: Signature
+
+    @property
+    def name(self) -> str:
+        """Where it is defined, as `module.function`."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+
+@dataclass(slots=True)
+class Handlers:
+    """The handlers of one site. `retry` and `timeout` are defaults for those that give none."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: float = DEFAULT_TIMEOUT
+    _by_hook: dict[str, Handler] = field(default_factory=dict)
+
+    def on(
+        self, *hooks: str, retry: RetryPolicy | None = None, timeout: float | None = None
+    ) -> Callable[[Function], Function]:
+        """Registers the decorated callable for one or more hooks.
+
+        Raises HandlerError for a hook that has a handler already, a name that does not fit its
+        column, and a signature that no action could be bound to.
+        """
+
+        def register(function: Function) -> Function:
+            for hook in hooks:
+                self._add(hook, function, retry or self.retry, timeout or self.timeout)
+            return function
+
+        if not hooks or not all(isinstance(hook, str) for hook in hooks):
+            raise HandlerError("on() wants the name of a hook: @handlers.on('my_hook')")
+        return register
+
+    def _add(
+        self, hook: str, function: Callable[..., Any], retry: RetryPolicy, timeout: float
+    ) -> None:
+        if not hook or len(hook.encode()) > LONGEST_HOOK:
+            raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} bytes")
+        if timeout <= 0:
+            raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
+        signature = Signature.of(function)
+        handler = Handler(hook, function, retry, float(timeout), signature)
+        if other := self._by_hook.get(hook):
+            raise HandlerError(f"hook {hook} has two handlers: {other.name} and {handler.name}")
+        self._by_hook[hook] = handler
+
+    def include(self, other: Handlers) -> None:
+        """Adds all handlers of another registry. Raises HandlerError for a hook that is in both."""
+        for handler in other:
+            if mine := self._by_hook.get(handler.hook):
+                raise HandlerError(
+                    f"hook {handler.hook} has two handlers: {mine.name} and {handler.name}"
+                )
+            self._by_hook[handler.hook] = handler
+
+    def only(self, hooks: Sequence[str]) -> Handlers:
+        """The handlers of these hooks. Raises HandlerError for a hook that has none."""
+        for hook in hooks:
+            if hook not in self._by_hook:
+                known = ", ".join(self._by_hook) or "none"
+                raise HandlerError(f"there is no handler for hook {hook} (there are: {known})")
+        chosen = {hook: self._by_hook[hook] for hook in hooks}
+        return Handlers(self.retry, self.timeout, chosen)
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        return tuple(self._by_hook)
+
+    def __getitem__(self, hook: str) -> Handler:
+        return self._by_hook[hook]
+
+    def __iter__(self) -> Iterator[Handler]:
+        return iter(self._by_hook.values())
+
+    def __len__(self) -> int:
+        return len(self._by_hook)

@@ -1,0 +1,1 @@
+"""Verbs over sources and executors: work, report, refuse."""

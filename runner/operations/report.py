@@ -1,0 +1,78 @@
+"""The read model behind `runner status`: queries in, frozen values out, no decisions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from compat.site_time import epoch_of
+from runner.core.model import Status
+from runner.storage.queries import Queries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.site import Site
+    from runner.storage.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Actions in all, and of hooks with a Python handler."""
+
+    all: int
+    ours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The queue at one moment. `oldest_due_seconds` is how late the oldest due action is."""
+
+    site: str
+    prefix: str
+    server: str
+    schema: str
+    time_zone: str
+    php_runner: str
+    statuses: dict[str, Count]
+    due: Count
+    oldest_due_gmt: str | None
+    oldest_due_seconds: int | None
+    next_due_gmt: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def snapshot(database: Database, site: Site, hooks: Sequence[str]) -> Snapshot:
+    """Reads the queue's state."""
+    queries = Queries("report.sql", database.dialect, site.tables.identifiers())
+    ours = hooks_hex(hooks)
+    rows = database.query(queries["counts"], hooks_hex=ours)
+    due = database.query(queries["due"], hooks_hex=ours)[0]
+    counts = {str(row["status"]): Count(int(row["actions"]), int(row["ours"])) for row in rows}
+    oldest = epoch_of(due["oldest"])
+    return Snapshot(
+        site=site.url,
+        prefix=site.tables.prefix,
+        server=site.server,
+        schema=site.schema,
+        time_zone=site.zone.name or f"UTC{site.zone.hours:+g}",
+        php_runner="may be alive" if site.php_scheduled else "not scheduled",
+        statuses={status: counts.get(status, Count(0, 0)) for status in [*Status, *counts]},
+        due=Count(int(due["actions"]), int(due["ours"] or 0)),
+        oldest_due_gmt=due["oldest"],
+        oldest_due_seconds=None if oldest is None else int(due["now"]) - oldest,
+        next_due_gmt=database.query(queries["next_due"])[0]["next"],
+    )
+
+
+def due_count(database: Database, site: Site, hooks: Sequence[str]) -> int:
+    """How many actions of these hooks are due."""
+    queries = Queries("report.sql", database.dialect, site.tables.identifiers())
+    return int(database.query(queries["due_of_hooks"], hooks_hex=hooks_hex(hooks))[0]["actions"])
+
+
+def hooks_hex(hooks: Sequence[str]) -> list[str]:
+    """Hooks for an exact comparison with HEX(hook), whatever the column's collation."""
+    return [hook.encode().hex().upper() for hook in hooks]

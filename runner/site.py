@@ -1,0 +1,170 @@
+"""A WordPress site as its database tells it: tables, time zone, versions, PHP's runner."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compat.action_scheduler import NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
+from compat.site_time import SiteZone
+from compat.tables import Shape, UnknownShape, shape
+from runner.core.errors import Busy, ConfigError, DatabaseError, SiteError
+from runner.storage.queries import Queries
+
+if TYPE_CHECKING:
+    from runner.storage.db import Database, Row
+
+_PREFIX = re.compile(r"[A-Za-z0-9_]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Table names of one site, quoted for SQL."""
+
+    prefix: str
+
+    def plain(self, table: str) -> str:
+        return f"{self.prefix}actionscheduler_{table}"
+
+    def identifiers(self) -> dict[str, str]:
+        names = {table: f"`{self.plain(table)}`" for table in TABLES}
+        return names | {"options": f"`{self.prefix}options`"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Facts read at connect. `schema` is the store's version option, empty when there is none;
+    `php_scheduled` says whether WP-Cron holds the event that starts PHP's own runner."""
+
+    tables: Tables
+    shape: Shape
+    zone: SiteZone
+    server: str
+    schema: str
+    url: str
+    php_scheduled: bool
+    skip_locked: bool
+    wide_logs: bool
+
+
+def check_prefix(prefix: str) -> Tables:
+    """Raises ConfigError for a table prefix that WordPress could not have."""
+    if not _PREFIX.fullmatch(prefix):
+        raise ConfigError(f"the table prefix {prefix!r} is not made of letters, digits and _ alone")
+    return Tables(prefix)
+
+
+def discover(database: Database, tables: Tables, *, lock: str | None = None) -> Site:
+    """Reads the site's facts in one round trip, and takes the named lock with them.
+
+    Raises SiteError when the tables cannot be used, Busy when another run holds the lock.
+    """
+    queries = Queries("site.sql", database.dialect, tables.identifiers())
+    facts = _facts(database, queries, tables, lock)
+    if any(row["kind"] == "lock" and str(row["value"]) != "1" for row in facts):
+        raise Busy("another run is at work on this site (--force runs beside it)")
+    options = {row["item"]: row["value"] or "" for row in facts if row["kind"] == "option"}
+    server = next(str(row["value"]) for row in facts if row["kind"] == "server")
+    found = _shape(facts, tables)
+    _refuse(options)
+    return Site(
+        tables=tables,
+        shape=found,
+        zone=SiteZone.from_options(
+            options.get("timezone_string", ""), options.get("gmt_offset", "")
+        ),
+        server=server,
+        schema=options.get("schema-ActionScheduler_StoreSchema", "").partition(".")[0],
+        url=options.get("siteurl", ""),
+        php_scheduled=f'"{RUN_QUEUE_EVENT}"' in options.get("cron", ""),
+        skip_locked=has_skip_locked(server),
+        wide_logs=not any(
+            row["item"] == "message"
+            and " utf8mb3" in str(row["value"]).replace("utf8_", "utf8mb3_")
+            for row in facts
+        ),
+    )
+
+
+def _facts(database: Database, queries: Queries, tables: Tables, lock: str | None) -> list[Row]:
+    names = [tables.plain(table) for table in TABLES]
+    parts = [queries["probe"], queries["options"]]
+    if lock:
+        parts.append(queries["named_lock"])
+    try:
+        return database.query("\nUNION ALL\n".join(parts), tables=names, lock=lock)
+    except DatabaseError as error:
+        # Without an options table, or the right to read it, say what the rest looks like first.
+        _shape(database.query(queries["probe"], tables=names), tables)
+        raise SiteError(f"cannot read {tables.prefix}options: {error}") from error
+
+
+def _shape(facts: list[Row], tables: Tables) -> Shape:
+    columns: dict[str, dict[str, bool]] = {}
+    indexes: dict[str, tuple[str, ...]] = {}
+    for row in facts:
+        table = str(row["name"]).removeprefix(f"{tables.prefix}actionscheduler_")
+        if row["kind"] == "column":
+            required = str(row["value"]).startswith("required")
+            columns.setdefault(table, {})[row["item"]] = required
+        elif row["kind"] == "index" and table == "actions":
+            indexes[row["item"]] = tuple(str(row["value"]).split(","))
+    try:
+        return shape(columns, indexes)
+    except UnknownShape as error:
+        raise SiteError(
+            f"the Action Scheduler tables of prefix {tables.prefix!r} cannot be used: {error}."
+            " Check the prefix; if a table was lost, run `wp action-scheduler fix-schema`"
+        ) from error
+
+
+def _refuse(options: dict[str, str]) -> None:
+    schema = options.get("schema-ActionScheduler_StoreSchema", "").partition(".")[0]
+    if schema.isdigit() and int(schema) > NEWEST_SCHEMA:
+        raise SiteError(
+            f"the site's Action Scheduler uses schema {schema}; this runner knows schemas 3 to"
+            f" {NEWEST_SCHEMA}. Update the runner"
+        )
+    if options.get("action_scheduler_migration_status") != "complete":
+        raise SiteError(
+            "Action Scheduler's migration of this site is not complete, so actions may still live"
+            " in posts. Let WordPress run its queue (the hook action_scheduler/migration_hook)"
+            " until option action_scheduler_migration_status says complete"
+        )
+
+
+def has_skip_locked(server: str) -> bool:
+    """MariaDB from 10.6.0, MySQL from 8.0.1: the test that Action Scheduler makes."""
+    if server.startswith("SQLite"):
+        return False
+    numbers = re.findall(r"(\d+)\.(\d+)\.(\d+)", server.replace("5.5.5-", "", 1))
+    version = tuple(int(n) for n in numbers[0]) if numbers else (0, 0, 0)
+    return version >= ((10, 6, 0) if "MariaDB" in server else (8, 0, 1))
+
+
+def identifiers(site: Site, dialect: str) -> dict[str, str]:
+    """What fills the braces of `action_scheduler.sql` for this site."""
+    mysql = dialect == "mysql"
+    found = site.shape
+
+    def hint(index: str | None) -> str:
+        return f"FORCE INDEX (`{index}`)" if mysql and index else ""
+
+    return site.tables.identifiers() | {
+        "hook_index": hint(found.hook_index),
+        "claim_index": hint(found.claim_index),
+        "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
+        "lock": "FOR UPDATE" if mysql else "",
+        "lock_free": ("FOR UPDATE SKIP LOCKED" if site.skip_locked else "FOR UPDATE")
+        if mysql
+        else "",
+        "priority": "priority" if found.priority else "10",
+        "priority_column": "priority," if found.priority else "",
+        "release_unique_key": ", unique_key = NULL" if found.unique_key else "",
+        "turn_unique_key": (
+            ", unique_key = CASE WHEN status = 'pending' THEN unique_key ELSE NULL END"
+            if found.unique_key
+            else ""
+        ),
+    }

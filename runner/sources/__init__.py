@@ -1,0 +1,1 @@
+"""Where actions are leased from: claim, advance, release."""

@@ -1,0 +1,155 @@
+"""Action Scheduler's tables as a source of actions: claim, advance, release.
+
+`advance` settles what finished and begins what is next in one transaction. Every write is
+conditional on the claim: what another has taken over meanwhile is lost to us, and nothing is
+written for it.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from compat.action_scheduler import RESET, unreadable
+from runner.core.model import Claim, Status
+from runner.sources.rows import Unreadable, to_action
+from runner.sources.turn import NotAllHeld, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.core.model import Action, Held, Settlement
+    from runner.sources.journal import Journal
+    from runner.sources.ownership import Found, Native
+    from runner.storage.db import Database, Row, Transaction
+    from runner.storage.queries import Queries
+
+CONTENDED_TRIES = 8
+"""How often a claim looks again when others hold all the rows it saw."""
+
+
+class ActionScheduler:
+    """The queue of one site, for the hooks that have a Python handler."""
+
+    def __init__(
+        self, database: Database, queries: Queries, ownership: Native, journal: Journal
+    ) -> None:
+        self.contended = False
+        self._database = database
+        self._queries = queries
+        self._ownership = ownership
+        self._journal = journal
+        self._zone = journal.zone
+        self._slugs: dict[int, str] = {0: ""}
+
+    def claim(self, limit: int, *, expired: bool = False) -> Claim | None:
+        """Takes up to `limit` due actions; None when nothing is due.
+
+        With `expired`, work that a dead worker left comes first (see Claim.expired). When
+        others hold every row that was seen, `contended` is set: that is not an empty queue.
+        """
+        self.contended = False
+        for attempt in range(CONTENDED_TRIES):
+            found = self._ownership.find(self._database, limit, expired=expired)
+            if not found.due and not found.expired:
+                return None
+            if claim := self._take(found):
+                return claim
+            self._database.clock.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311
+        self.contended = True
+        return None
+
+    def _take(self, found: Found) -> Claim | None:
+        monotonic = self._database.clock.monotonic()
+        tokens: list[int] = []  # of tries whose COMMIT had no answer
+
+        def unit(tx: Transaction) -> Claim | None:
+            wanted = found.expired or found.due
+            ids = [candidate.id for candidate in wanted]
+            for token in tokens:
+                self._ownership.undo(tx, token, ids)
+            lock = self._ownership.lock_expired if found.expired else self._ownership.lock_due
+            rows = {row["action_id"]: row for row in lock(tx, ids)}
+            if not rows:
+                return None
+            ordered = [rows[i] for i in ids if i in rows]
+            return self._mark(tx, ordered, found.now, monotonic, tokens)
+
+        return self._database.unit(unit)
+
+    def _mark(
+        self, tx: Transaction, rows: list[Row], now: float, monotonic: float, tokens: list[int]
+    ) -> Claim:
+        offset = self._zone.attempt_offset(now)
+        waiting = [row for row in rows if row["claim_id"] and row["status"] == Status.PENDING]
+        self._reset(tx, [row["action_id"] for row in waiting], now)
+        ours = [row for row in rows if row not in waiting]
+        token = self._ownership.mark(tx, [row["action_id"] for row in ours], offset) if ours else 0
+        tokens.append(token)
+        actions, corrupt = self._read(tx, ours, token, now)
+        begun = {row["action_id"] for row in ours if row["status"] == Status.RUNNING}
+        return Claim(
+            id=token,
+            actions=tuple(action for action in actions if action.id not in begun),
+            now=now,
+            monotonic=monotonic,
+            expired=tuple(action for action in actions if action.id in begun),
+            reset=len(waiting),
+            corrupt=corrupt,
+        )
+
+    def _reset(self, tx: Transaction, ids: list[int], now: float) -> None:
+        if ids:
+            tx.execute(self._queries["unmark"], ids=ids)
+            self._journal.write(tx, [(id_, RESET) for id_ in ids], now)
+
+    def _read(
+        self, tx: Transaction, rows: list[Row], token: int, now: float
+    ) -> tuple[list[Action], int]:
+        """The rows as actions. One that cannot be read is canceled here and counted."""
+        actions, broken = [], []
+        self._learn_slugs(tx, rows)
+        for row in rows:
+            try:
+                actions.append(to_action(row, self._slugs.get(row["group_id"], "")))
+            except Unreadable as error:
+                broken.append((row["action_id"], unreadable(str(error))))
+        if broken:
+            ids = [id_ for id_, _ in broken]
+            tx.execute(self._queries["give_up_unreadable"], ids=ids, claim=token)
+            self._journal.write(tx, broken, now)
+        return actions, len(broken)
+
+    def _learn_slugs(self, tx: Transaction, rows: list[Row]) -> None:
+        unknown = {row["group_id"] for row in rows} - set(self._slugs)
+        if unknown:
+            found = tx.query(self._queries["group_slugs"], ids=sorted(unknown))
+            self._slugs |= dict.fromkeys(unknown, "")
+            self._slugs |= {row["group_id"]: row["slug"] for row in found}
+
+    def advance(
+        self, claim: Claim, settled: Sequence[Settlement], starting: Sequence[Action]
+    ) -> Held:
+        """Settles and begins, in one transaction, only what the claim still holds.
+
+        Returns what was written. Retried on database errors: an outcome is recorded once, whether
+        or not the answer to a COMMIT arrived.
+        """
+        now = claim.database_time(self._database.clock.monotonic())
+        turn = Turn(self._journal, claim, settled, starting, now)
+        try:
+            return self._database.unit(turn.write)
+        except NotAllHeld:
+            return self._database.unit(turn.write_what_is_held)
+
+    def beat(self, claim: Claim, ids: Sequence[int]) -> None:
+        """The heartbeat of a claim's live rows; only what is still ours is touched."""
+        now = claim.database_time(self._database.clock.monotonic())
+        offset = self._zone.attempt_offset(now)
+        if ids:
+            self._database.write(self._queries["beat"], claim=claim.id, ids=ids, offset=offset)
+
+    def release(self, claim: Claim, left: Sequence[Action]) -> None:
+        """Hands back the actions that were not begun, and ends the claim."""
+        if claim.id:
+            self._ownership.hand_back(self._database, claim.id, [action.id for action in left])

@@ -1,0 +1,145 @@
+"""How a row of ours is found, marked and handed back.
+
+`Native` is Action Scheduler's own claim protocol, for a site whose PHP runner is off: the claim's
+id in `claim_id` is both mark and token. Beside a live PHP runner it must not be used: its claim
+stops PHP's queue, and PHP fails the hooks it does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.storage.queries import numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runner.storage.db import Database, Row, Transaction
+    from runner.storage.queries import Queries
+
+HOOKS_A_STATEMENT = 64
+"""Branches of one union; more hooks take more statements."""
+
+NORMAL_PRIORITY = 10
+"""Action Scheduler's default; lower numbers come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row seen without a lock: it may be gone a moment later."""
+
+    id: int
+    order: tuple[int, int, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at the queue saw. `now` is the database's clock, 0 when nothing was seen."""
+
+    due: tuple[Candidate, ...]
+    expired: tuple[Candidate, ...]
+    now: float
+
+
+class Native:
+    """Ownership by `claim_id`. `hooks` are those with a Python handler: no other row is read.
+
+    `groups` and `excluded` are group ids or None; `expiry` is in seconds.
+    """
+
+    def __init__(
+        self,
+        queries: Queries,
+        hooks: Sequence[str],
+        *,
+        expiry: int,
+        groups: Sequence[int] | None = None,
+        excluded: Sequence[int] | None = None,
+        urgent: bool = True,
+    ) -> None:
+        self.queries = queries
+        self.expiry = expiry
+        self._hooks = tuple(hooks)
+        self._groups = groups
+        self._excluded = excluded
+        self._urgent = urgent
+
+    def find(self, database: Database, limit: int, *, expired: bool) -> Found:
+        """Sees up to `limit` rows that are due, and those that a dead worker left."""
+        rows: list[Row] = []
+        for number, hooks in enumerate(_chunks(self._hooks, HOOKS_A_STATEMENT)):
+            text, values = self._union(hooks, expired=expired, urgent=number == 0)
+            rows += database.query(text, limit=limit, **values)
+        return Found(
+            due=_best(rows, "due", limit),
+            expired=_best(rows, "expired", limit),
+            now=float(rows[0]["now"]) if rows else 0.0,
+        )
+
+    def _union(
+        self, hooks: Sequence[str], *, expired: bool, urgent: bool
+    ) -> tuple[str, dict[str, object]]:
+        due = self._filtered("due")
+        parts = [numbered(due, ["hook"], i) for i in range(len(hooks))]
+        values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
+        values |= {"groups": self._groups or self._excluded}
+        values |= {"hooks_hex": [hook.encode().hex().upper() for hook in self._hooks]}
+        if urgent and self._urgent:
+            text = self._filtered("urgent")
+            parts += [numbered(text, ["urgency"], p) for p in range(NORMAL_PRIORITY)]
+            values |= {f"urgency_{p}": p for p in range(NORMAL_PRIORITY)}
+        if expired:
+            parts.append(self.queries["expired"])
+            values["expiry"] = self.expiry
+        return "\nUNION ALL\n".join(parts), values
+
+    def _filtered(self, name: str) -> str:
+        wanted = ""
+        if self._groups is not None:
+            wanted = "AND group_id IN (:groups)"
+        elif self._excluded is not None:
+            wanted = "AND group_id NOT IN (:groups)"
+        return self.queries[name].replace("/*groups*/", wanted)
+
+    def lock_due(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
+        """The rows of these that are still free, whole, and locked until the commit."""
+        return tx.query(self.queries["lock_due"], ids=ids)
+
+    def lock_expired(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
+        return tx.query(self.queries["lock_expired"], ids=ids, expiry=self.expiry)
+
+    def mark(self, tx: Transaction, ids: Sequence[int], offset: int) -> int:
+        """Makes locked rows ours; returns the token. `offset` is local time's, in seconds."""
+        claim = tx.insert(self.queries["new_claim"])
+        tx.execute(self.queries["mark"], claim=claim, ids=ids, offset=offset)
+        return claim
+
+    def undo(self, tx: Transaction, claim: int, ids: Sequence[int]) -> None:
+        """Takes back a mark whose COMMIT had no answer: it may or may not be there."""
+        tx.execute(self.queries["release_rows"], claim=claim, ids=ids)
+        tx.execute(self.queries["release_claim"], claim=claim)
+
+    def hand_back(self, database: Database, claim: int, ids: Sequence[int]) -> None:
+        """Gives back what was not begun, and ends the claim."""
+        if ids:
+            database.write(self.queries["release_rows"], claim=claim, ids=ids)
+        database.write(self.queries["release_claim"], claim=claim)
+
+
+def _best(rows: list[Row], kind: str, limit: int) -> tuple[Candidate, ...]:
+    """The first `limit` in Action Scheduler's order: priority, attempts, date, id."""
+    seen = {
+        row["action_id"]: Candidate(
+            row["action_id"],
+            (row["priority"], row["attempts"], str(row["scheduled_date_gmt"]), row["action_id"]),
+        )
+        for row in rows
+        if row["kind"] == kind
+    }
+    return tuple(sorted(seen.values(), key=lambda candidate: candidate.order)[:limit])
+
+
+def _chunks(items: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

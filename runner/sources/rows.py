@@ -1,0 +1,52 @@
+"""A row of the actions table, read into an Action."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compat.args import ArgsError, decode
+from compat.schedules import ScheduleError, read
+from runner.core.model import Action, Status
+
+if TYPE_CHECKING:
+    from compat.schedules import Schedule
+    from runner.storage.db import Row
+
+
+class Unreadable(ValueError):
+    """The row's args or schedule cannot be read; the text says which and why."""
+
+
+def to_action(row: Row, group: str) -> Action:
+    """Reads a row. Raises Unreadable for what Action Scheduler would call corrupt."""
+    args, extended = row["args"], row["extended_args"]
+    try:
+        decode(args, extended)
+    except ArgsError as error:
+        raise Unreadable(f"its args: {error}") from error
+    return Action(
+        id=row["action_id"],
+        hook=row["hook"],
+        args_text=extended or args or "",
+        schedule=_schedule(row["schedule"]),
+        group_id=row["group_id"],
+        group=group,
+        priority=row["priority"],
+        attempts=_begins_before(row),
+        receipt=str(row["claim_id"]),
+    )
+
+
+def _begins_before(row: Row) -> int:
+    """Begins before the current attempt: a running row has counted that one already."""
+    counted = 1 if row["status"] == Status.RUNNING else 0
+    return max(int(row["attempts"]) - counted, 0)
+
+
+def _schedule(text: str | None) -> Schedule:
+    if not text:
+        raise Unreadable("its schedule is empty")
+    try:
+        return read(text.encode("utf-8", "surrogateescape"))
+    except ScheduleError as error:
+        raise Unreadable(f"its schedule: {error}") from error

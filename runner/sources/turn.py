@@ -1,0 +1,197 @@
+"""One turn of a claim: what finished is settled and what is next begins, in one transaction.
+
+The first try trusts that the claim holds every row and writes with one UPDATE; the number of rows
+matched proves it. When the number is wrong, all is undone and the turn is written for what is
+still held. After a COMMIT without an answer the rows themselves tell whether it took place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compat import action_scheduler as texts
+from compat.site_time import epoch_of, sql_date
+from runner.core.model import (
+    Cancelled,
+    Completed,
+    Dead,
+    Held,
+    Retried,
+    Settlement,
+    Snoozed,
+    Status,
+)
+from runner.sources.chain import continue_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.core.model import Action, Claim, Outcome
+    from runner.sources.journal import Journal, Line
+    from runner.storage.db import Row, Transaction
+
+FINAL: Mapping[type[Outcome], Status] = {
+    Completed: Status.COMPLETE,
+    Dead: Status.FAILED,
+    Cancelled: Status.CANCELED,
+}
+
+
+class NotAllHeld(Exception):
+    """Fewer rows were ours than expected."""
+
+
+class Turn:
+    """The work of one `advance`. `now` is the database's time in epoch seconds."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        claim: Claim,
+        settled: Sequence[Settlement],
+        starting: Sequence[Action],
+        now: float,
+    ) -> None:
+        self._queries = journal.queries
+        self._journal = journal
+        self._zone = journal.zone
+        self._claim = claim
+        self._settled = tuple(settled)
+        self._starting = tuple(starting)
+        self._now = now
+
+    def write(self, tx: Transaction) -> Held:
+        """Raises NotAllHeld when something was lost: the caller must roll back."""
+        if tx.uncertain:
+            return self.write_what_is_held(tx)
+        self._write(tx, self._settled, self._starting)
+        return Held(self._settled, self._starting)
+
+    def write_what_is_held(self, tx: Transaction) -> Held:
+        """Looks at every row under lock first; writes for those still held, and names the rest."""
+        rows = self._rows(tx)
+        settled = [s for s in self._settled if self._holds(rows.get(s.action.id), Status.RUNNING)]
+        starting = [a for a in self._starting if self._holds(rows.get(a.id), Status.PENDING)]
+        done: list[Settlement] = []
+        begun: list[Action] = []
+        if tx.uncertain:
+            done = [s for s in self._settled if self._was_settled(tx, rows.get(s.action.id), s)]
+            begun = [a for a in self._starting if self._holds(rows.get(a.id), Status.RUNNING)]
+        self._write(tx, settled, starting)
+        kept = {s.action.id for s in (*settled, *done)} | {a.id for a in (*starting, *begun)}
+        everything = [*(s.action for s in self._settled), *self._starting]
+        lost = tuple(action for action in everything if action.id not in kept)
+        self._note_ignored(tx, lost, rows)
+        return Held((*settled, *done), (*starting, *begun), lost)
+
+    def _rows(self, tx: Transaction) -> dict[int, Row]:
+        ids = [s.action.id for s in self._settled] + [a.id for a in self._starting]
+        found = tx.query(self._queries["lock_rows"], ids=ids)
+        return {row["action_id"]: row for row in found}
+
+    def _holds(self, row: Row | None, status: Status) -> bool:
+        if row is None:
+            return False
+        return bool(row["status"] == status and row["claim_id"] == self._claim.id)
+
+    def _was_settled(self, tx: Transaction, row: Row | None, settlement: Settlement) -> bool:
+        """Whether the row shows that a COMMIT without an answer took place."""
+        outcome = settlement.outcome
+        if not row:
+            return False
+        if isinstance(outcome, (Retried, Snoozed)):
+            moved = row["status"] == Status.PENDING and row["claim_id"] == 0
+            if not moved or epoch_of(row["scheduled_date_gmt"]) != outcome.at:
+                return False
+        elif not self._holds(row, FINAL[type(outcome)]):
+            return False
+        message = self._journal.text(self._message(outcome))
+        return bool(tx.query(self._queries["has_log"], id=settlement.action.id, message=message))
+
+    def _note_ignored(self, tx: Transaction, lost: Sequence[Action], rows: dict[int, Row]) -> None:
+        """A claimed row that somebody canceled before it began gets a line, as in PHP."""
+        starting = {action.id for action in self._starting}
+        final = {*FINAL.values()}
+        lines = [
+            (action.id, texts.IGNORED)
+            for action in lost
+            if action.id in starting
+            and (row := rows.get(action.id))
+            and row["claim_id"] == self._claim.id
+            and row["status"] in final
+        ]
+        self._journal.write(tx, lines, self._now)
+
+    def _write(
+        self, tx: Transaction, settled: Sequence[Settlement], starting: Sequence[Action]
+    ) -> None:
+        self._move(tx, settled, starting)
+        lines: list[Line] = []
+        for settlement in settled:
+            lines.append((settlement.action.id, self._message(settlement.outcome)))
+            if type(settlement.outcome) in FINAL:
+                lines += continue_chain(tx, self._queries, self._zone, settlement, self._now)
+        lines += [(action.id, texts.STARTED) for action in starting]
+        self._journal.write(tx, lines, self._now)
+
+    def _move(
+        self, tx: Transaction, settled: Sequence[Settlement], starting: Sequence[Action]
+    ) -> None:
+        """Every status this turn writes. What begins rides on the first statement."""
+        finished: dict[Status, list[int]] = {}
+        for settlement in settled:
+            if status := FINAL.get(type(settlement.outcome)):
+                finished.setdefault(status, []).append(settlement.action.id)
+            else:
+                self._postpone(tx, settlement)
+        begins = [action.id for action in starting]
+        for status, ids in finished.items():
+            self._turn(tx, status, ids, begins)
+            begins = []
+        if begins:
+            self._turn(tx, Status.COMPLETE, [], begins)
+
+    def _turn(self, tx: Transaction, final: Status, finished: list[int], begins: list[int]) -> None:
+        matched = tx.execute(
+            self._queries["turn"],
+            claim=self._claim.id,
+            ids=[*finished, *begins],
+            finished=finished,
+            starting=begins,
+            final=final,
+            offset=self._zone.attempt_offset(self._now),
+        )
+        if matched != len(finished) + len(begins):
+            raise NotAllHeld
+
+    def _postpone(self, tx: Transaction, settlement: Settlement) -> None:
+        action, outcome = settlement.action, settlement.outcome
+        assert isinstance(outcome, (Retried, Snoozed))  # noqa: S101 narrows for the type checker
+        snoozed = isinstance(outcome, Snoozed)
+        matched = tx.execute(
+            self._queries["postpone"],
+            id=action.id,
+            claim=self._claim.id,
+            attempts=action.attempts + (0 if snoozed else 1),
+            schedule=action.schedule.moved_to(outcome.at)
+            .to_bytes()
+            .decode(errors="surrogateescape"),
+            gmt=sql_date(outcome.at),
+            local=self._zone.local(outcome.at),
+            offset=self._zone.attempt_offset(self._now),
+        )
+        if matched != 1:
+            raise NotAllHeld
+
+    def _message(self, outcome: Outcome) -> str:
+        match outcome:
+            case Completed():
+                return texts.COMPLETE
+            case Dead(why):
+                return texts.failed(why)
+            case Cancelled(why):
+                return texts.canceled(why)
+            case Retried(at, why):
+                return texts.retried(why, sql_date(at))
+            case Snoozed(at, why):
+                return texts.snoozed(why, sql_date(at))

@@ -1,0 +1,1 @@
+"""The database floor: connections, transactions, and the SQL of `sql/` by name."""

@@ -1,0 +1,214 @@
+"""One connection, its statements, and the unit of work that may be run again.
+
+A unit is retried as a whole after a deadlock or a lost connection. COMMIT is part of it: when the
+answer to a COMMIT never came, the next try is told so (`Transaction.uncertain`) and must look
+whether the work was done.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from runner.core.errors import DatabaseError, DatabaseGone
+from runner.storage.queries import bind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runner.core.clock import Clock
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+DEADLOCK_TRIES = 5
+"""How often a unit that lost a deadlock or a lock wait is tried."""
+
+
+class LostConnection(Exception):
+    """The connection broke; what was not committed is gone."""
+
+
+class Conflict(Exception):
+    """Deadlock, lock wait or a busy file: the same unit may succeed when tried again."""
+
+
+class Driver(Protocol):
+    """What differs between the servers: connecting, marks, and the meaning of errors."""
+
+    dialect: str
+    mark: str
+
+    def connect(self) -> Any: ...
+
+    def translate(self, error: Exception) -> Exception: ...
+
+    def errors(self) -> tuple[type[Exception], ...]: ...
+
+    def begin(self, connection: Any) -> None: ...
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Statements inside one unit. `uncertain` is set when an earlier COMMIT had no answer."""
+
+    database: Database
+    uncertain: bool = False
+
+    def query(self, text: str, **values: object) -> list[Row]:
+        return self.database.send(text, values)[0]
+
+    def execute(self, text: str, **values: object) -> int:
+        """Runs a write; returns the number of rows matched."""
+        return self.database.send(text, values)[1]
+
+    def insert(self, text: str, **values: object) -> int:
+        """Runs an insert; returns the new id."""
+        return self.database.send(text, values)[2]
+
+    def insert_rows(self, text: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Inserts all rows with one statement."""
+        if rows:
+            self.database.send_rows(text, rows)
+
+
+class Database:
+    """A connection that comes back. `patience` is how many seconds to wait for a lost server."""
+
+    def __init__(self, driver: Driver, clock: Clock, *, patience: float = 30.0) -> None:
+        self.driver = driver
+        self.dialect = driver.dialect
+        self.clock = clock
+        self.patience = patience
+        self.on_reconnect: Callable[[], None] | None = None
+        self._connection: Any = None
+        self._met = False
+
+    def connect(self) -> None:
+        """Connects if there is no connection. Raises DatabaseError with what to do."""
+        if self._connection is None:
+            try:
+                self._connection = self.driver.connect()
+            except self.driver.errors() as error:
+                raise self._not_connected(self.driver.translate(error)) from error
+            self._met = True
+
+    def _not_connected(self, error: Exception) -> Exception:
+        return DatabaseGone(str(error)) if isinstance(error, (LostConnection, Conflict)) else error
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except self.driver.errors():
+                pass  # it is gone already, which is what was wanted
+
+    def query(self, text: str, **values: object) -> list[Row]:
+        """Reads outside a transaction; tried again when the connection was lost."""
+        return self._patiently(lambda _: self.send(text, values)[0])
+
+    def write(self, text: str, **values: object) -> int:
+        """One statement with a commit of its own, such that doing it twice does no harm."""
+        return self._patiently(lambda _: self.send(text, values)[1])
+
+    def unit(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in one transaction, as often as it takes (see the module's docstring)."""
+        return self._patiently(lambda uncertain: self._once(work, uncertain=uncertain))
+
+    def _once(self, work: Callable[[Transaction], T], *, uncertain: bool) -> T:
+        self.connect()
+        try:
+            self._guard(lambda: self.driver.begin(self._connection))
+            result = work(Transaction(self, uncertain))
+        except BaseException:
+            self._roll_back()
+            raise
+        try:
+            self._guard(self._connection.commit)
+        except LostConnection as error:
+            raise _UnknownCommit from error
+        return result
+
+    def _patiently(self, attempt: Callable[[bool], T]) -> T:
+        conflicts, uncertain, deadline = 0, False, None
+        while True:
+            try:
+                self.connect()
+                return attempt(uncertain)
+            except Conflict as error:
+                conflicts += 1
+                if conflicts >= DEADLOCK_TRIES:
+                    raise DatabaseError(f"the database is too busy: {error}") from error
+                self.clock.sleep(random.uniform(0.005, 0.05) * conflicts)  # noqa: S311 jitter only
+            except (LostConnection, DatabaseGone) as error:
+                if not self._met:
+                    raise  # it was never there: waiting for it is the operator's decision
+                uncertain = uncertain or isinstance(error, _UnknownCommit)
+                deadline = deadline or self.clock.monotonic() + self.patience
+                self._wait_for_server(error, deadline)
+
+    def _wait_for_server(self, error: Exception, deadline: float) -> None:
+        self.close()
+        while True:
+            if self.clock.monotonic() >= deadline:
+                raise DatabaseGone(f"lost the database: {error}") from error
+            self.clock.sleep(random.uniform(0.2, 0.5))  # noqa: S311 jitter only
+            try:
+                self.connect()
+            except DatabaseGone:
+                continue
+            if self.on_reconnect:
+                self.on_reconnect()
+            return
+
+    def _roll_back(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.rollback()
+            except self.driver.errors():
+                self.close()
+
+    def send(self, text: str, values: Mapping[str, object]) -> tuple[list[Row], int, int]:
+        """One statement: its rows, the number of rows matched, the last new id."""
+        statement, bound = bind(text, values, self.driver.mark)
+
+        def run() -> tuple[list[Row], int, int]:
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute(statement, bound)
+                names = [column[0] for column in cursor.description or ()]
+                rows = (
+                    [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+                    if names
+                    else []
+                )
+                return rows, cursor.rowcount, cursor.lastrowid or 0
+            finally:
+                cursor.close()
+
+        return self._guard(run)
+
+    def send_rows(self, text: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """One INSERT of many rows, all with the same keys."""
+        statement, _ = bind(text, rows[0], self.driver.mark)
+
+        def run() -> None:
+            cursor = self._connection.cursor()
+            try:
+                cursor.executemany(statement, [dict(row) for row in rows])
+            finally:
+                cursor.close()
+
+        self._guard(run)
+
+    def _guard(self, run: Callable[[], T]) -> T:
+        try:
+            return run()
+        except self.driver.errors() as error:
+            raise self.driver.translate(error) from error
+
+
+class _UnknownCommit(LostConnection):
+    """COMMIT was sent and no answer came."""

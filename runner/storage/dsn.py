@@ -1,0 +1,99 @@
+"""Where the database is: `mysql://user@host:port/database` or `sqlite:///path/to/file`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from runner.core.errors import ConfigError
+
+_SCHEMES = {"mysql", "mariadb", "mysql+pymysql"}
+_OPTIONS = {"prefix", "socket", "charset", "ssl_ca"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dsn:
+    """Connection facts. `password` never shows in repr or messages."""
+
+    dialect: str
+    database: str
+    host: str = ""
+    port: int = 3306
+    user: str = ""
+    password: str = field(default="", repr=False)
+    socket: str = ""
+    ssl_ca: str = ""
+    prefix: str | None = None
+    password_given: bool = False
+
+    def where(self) -> str:
+        """The place in words, without secrets."""
+        if self.dialect == "sqlite":
+            return f"SQLite file {self.database}"
+        at = self.socket or f"{self.host}:{self.port}"
+        return f"database {self.database!r} at {at} as {self.user!r}"
+
+
+def parse(text: str) -> Dsn:
+    """Reads a DSN. Raises ConfigError, never showing the password."""
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port or 3306
+    except ValueError:
+        raise ConfigError(
+            "the DSN is not a URL: expected mysql://user@host:3306/database"
+        ) from None
+    if parts.scheme == "sqlite":
+        return _sqlite(parts.netloc + parts.path, dict(parse_qsl(parts.query)))
+    if parts.scheme not in _SCHEMES:
+        raise ConfigError(
+            f"the DSN starts with {parts.scheme or 'no scheme'!r}: expected"
+            " mysql://user@host:3306/database or sqlite:///path/to/file"
+        )
+    options = dict(parse_qsl(parts.query))
+    unknown = set(options) - _OPTIONS
+    if unknown:
+        raise ConfigError(f"the DSN has an unknown option {min(unknown)!r}")
+    database = unquote(parts.path.lstrip("/"))
+    if not database or "/" in database:
+        raise ConfigError("the DSN names no database: expected mysql://user@host:3306/database")
+    return Dsn(
+        dialect="mysql",
+        database=database,
+        host=unquote(parts.hostname or "127.0.0.1"),
+        port=port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        password_given=parts.password is not None,
+        socket=options.get("socket", ""),
+        ssl_ca=options.get("ssl_ca", ""),
+        prefix=options.get("prefix"),
+    )
+
+
+def _sqlite(path: str, options: dict[str, str]) -> Dsn:
+    path = unquote(path)
+    path = path[1:] if path.startswith(("/./", "/../")) else path
+    if not path.strip("/"):
+        raise ConfigError("the DSN names no file: expected sqlite:///path/to/file")
+    return Dsn(dialect="sqlite", database=path, prefix=options.get("prefix"))
+
+
+def wordpress_host(value: str) -> tuple[str, int, str]:
+    """Host, port and socket from DB_HOST as WordPress writes it: `host`, `host:port`,
+    `host:/path/to/socket`, `[v6]:port` (WordPress, wpdb::parse_db_host)."""
+    socket = ""
+    if ":/" in value:
+        value, socket = value.split(":/", 1)
+        socket = "/" + socket
+    if value.startswith("["):
+        host, _, rest = value[1:].partition("]")
+        return host, _port(rest.lstrip(":")), socket
+    if value.count(":") > 1:
+        return value, 3306, socket
+    host, _, port = value.partition(":")
+    return host or "localhost", _port(port), socket
+
+
+def _port(text: str) -> int:
+    return int(text) if text.isdigit() else 3306

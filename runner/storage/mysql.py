@@ -1,0 +1,117 @@
+"""MySQL and MariaDB through PyMySQL."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from pymysql.constants import CLIENT, FIELD_TYPE
+from pymysql.converters import conversions
+
+from runner.core.errors import DatabaseError, DatabaseGone
+from runner.storage.db import Conflict, LostConnection
+from runner.storage.queries import Queries
+
+if TYPE_CHECKING:
+    from runner.storage.dsn import Dsn
+
+CONNECT_TIMEOUT = 10
+"""Seconds to wait for a server that does not answer."""
+
+_SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
+_LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
+_CONFLICT = {1020, 1205, 1213, 1467, 3058}
+_UNREACHABLE = {1040, 1203, 2002, 2003, 2005}
+_ADVICE = {
+    1044: "the account may not use this database: check its grants",
+    1045: "user or password is wrong",
+    1049: "there is no such database: check the name",
+    1130: "the server refuses this host: check the account's host part",
+    1142: "the account lacks a right: grant SELECT, INSERT and UPDATE on the four"
+    " actionscheduler tables, DELETE on the claims table, and SELECT on options",
+    1146: "a table is missing: check the table prefix",
+}
+
+_TEXT_DATES = conversions | {
+    FIELD_TYPE.DATETIME: str,  # a zero date is no datetime: keep every date as text
+    FIELD_TYPE.TIMESTAMP: str,
+    FIELD_TYPE.NEWDECIMAL: float,
+    FIELD_TYPE.DECIMAL: float,
+}
+
+
+class _Connection(pymysql.connections.Connection[Any]):
+    """Sets up the session in one round trip where PyMySQL would take several."""
+
+    table = ""
+
+    def set_character_set(self, charset: str, collation: str | None = None) -> None:  # noqa: ARG002
+        mariadb = "MariaDB" in self.get_server_info()
+        facts = {
+            "table": self.table,
+            "isolation": "tx_isolation" if mariadb else "transaction_isolation",
+        }
+        self.query(Queries("site.sql", "mysql", facts)["session"])
+
+
+def _default_socket(host: str) -> str | None:
+    """`localhost` means the server's socket, as it does for PHP and the command line client."""
+    if host != "localhost":
+        return None
+    return next((path for path in _SOCKETS if Path(path).is_socket()), None)
+
+
+class MySQL:
+    """PyMySQL connections for one site. `table` is the actions table with its prefix."""
+
+    dialect = "mysql"
+    mark = "%%(%s)s"
+
+    def __init__(self, dsn: Dsn, table: str) -> None:
+        self._dsn = dsn
+        self._table = table
+
+    def connect(self) -> Any:
+        dsn = self._dsn
+        connection = _Connection(
+            host=dsn.host or "127.0.0.1",
+            port=dsn.port,
+            user=dsn.user,
+            password=dsn.password,
+            database=dsn.database,
+            unix_socket=dsn.socket or _default_socket(dsn.host),
+            ssl={"ca": dsn.ssl_ca} if dsn.ssl_ca else None,
+            charset="utf8mb4",
+            autocommit=None,
+            connect_timeout=CONNECT_TIMEOUT,
+            client_flag=CLIENT.FOUND_ROWS,
+            conv=_TEXT_DATES,
+            defer_connect=True,
+        )
+        connection.table = self._table
+        connection.connect()
+        return connection
+
+    def begin(self, connection: Any) -> None:
+        connection.begin()
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        return (pymysql.err.MySQLError, OSError, struct.error, RuntimeError)
+
+    def translate(self, error: Exception) -> Exception:
+        """Turns a driver's error into what the runner can act on."""
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        text = str(error.args[1]) if len(error.args) > 1 else str(error)
+        if isinstance(error, (OSError, struct.error, pymysql.err.InterfaceError)) or code in _LOST:
+            return LostConnection(text or "the connection is closed")
+        if code in _CONFLICT:
+            return Conflict(text)
+        where = self._dsn.where()
+        if code in _UNREACHABLE:
+            return DatabaseGone(f"cannot reach {where}: {text}. Is the server running?")
+        if isinstance(error, RuntimeError):  # sha2 login over plain TCP needs cryptography
+            return DatabaseError(f"{where}: {text}. Install wp-action-runner[mysql8], or use TLS")
+        advice = _ADVICE.get(code, "")
+        return DatabaseError(f"{where}: {text}" + (f" ({advice})" if advice else ""))

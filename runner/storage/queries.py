@@ -1,0 +1,86 @@
+"""Named statements from `sql/`, made ready for one site and one kind of server.
+
+A file holds `-- name: some_name` (or `some_name@sqlite` for a variant), a line or more of
+purpose, and the statement. `{braces}` are filled with identifiers once; values are always bound.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_HERE = Path(__file__).resolve().parents[1]
+_FOLDERS = (_HERE.parent / "sql", _HERE / "_sql")  # a checkout comes before a stale copy
+_NAME = re.compile(r"^-- name: ([a-z_]+(?:@[a-z]+)?)\n", re.MULTILINE)
+_PARAMETER = re.compile(r"(?<![:\w']):([a-z_]\w*)")
+
+
+def folder() -> Path:
+    """Where the SQL files are: beside the checkout, or inside the installed package."""
+    return next(f for f in _FOLDERS if f.is_dir())
+
+
+@cache
+def load(file: str) -> Mapping[str, str]:
+    """The statements of one file by name, comments removed."""
+    parts = _NAME.split((folder() / file).read_text(encoding="utf-8"))[1:]
+    return {
+        name: _without_comments(text) for name, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def _without_comments(text: str) -> str:
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return "\n".join(lines).strip()
+
+
+class Queries:
+    """Statements of one file with the site's identifiers filled in."""
+
+    def __init__(self, file: str, dialect: str, identifiers: Mapping[str, str]) -> None:
+        self._texts = load(file)
+        self._dialect = dialect
+        self._identifiers = identifiers
+        self._ready: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._ready:
+            self._ready[name] = self._fill(name)
+        return self._ready[name]
+
+    def _fill(self, name: str) -> str:
+        text = self._texts.get(f"{name}@{self._dialect}") or self._texts[name]
+        return re.sub(r"\{(\w+)\}", lambda m: self._identifiers[m[1]], text)
+
+
+def numbered(text: str, names: Sequence[str], number: int) -> str:
+    """The statement with the given parameters renamed, so that it can be repeated in a union."""
+    for name in names:
+        text = re.sub(rf":{name}\b", f":{name}_{number}", text)
+    return text
+
+
+def bind(text: str, values: Mapping[str, object], mark: str) -> tuple[str, dict[str, object]]:
+    """Writes parameters as the driver wants them (`mark` is ":%s" or "%%(%s)s") and opens lists.
+
+    An empty list becomes NULL: `IN (NULL)` is never true.
+    """
+    bound: dict[str, object] = {}
+
+    def place(match: re.Match[str]) -> str:
+        name = match[1]
+        value = values[name]
+        if not isinstance(value, (list, tuple)):
+            bound[name] = value
+            return mark % name
+        bound.update({f"{name}__{i}": item for i, item in enumerate(value)})
+        return ", ".join(mark % f"{name}__{i}" for i in range(len(value))) or "NULL"
+
+    if mark.startswith("%"):
+        text = text.replace("%", "%%")
+    return _PARAMETER.sub(place, text), bound

@@ -1,0 +1,67 @@
+"""The embedded default: a SQLite file with the same tables, for the demo and for trying out.
+
+The SQL is MySQL's: the functions that SQLite lacks are supplied here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.core.errors import DatabaseError, DatabaseGone
+from runner.storage.db import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another process's write."""
+
+
+class SQLite:
+    """Connections to one file. `now` tells the epoch seconds that the SQL sees as now."""
+
+    dialect = "sqlite"
+    mark = ":%s"
+
+    def __init__(self, path: str, *, now: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._now = now
+
+    def connect(self) -> Any:
+        if not Path(self._path).is_file():
+            raise DatabaseError(
+                f"there is no SQLite file {self._path}: `./dev demo` shows how one is made;"
+                " for a site, give the DSN of its MySQL or MariaDB database"
+            )
+        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
+        add_functions(connection, self._now)
+        return connection
+
+    def begin(self, connection: Any) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        return (sqlite3.Error,)
+
+    def translate(self, error: Exception) -> Exception:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            return Conflict(text)
+        if "unable to open" in text:
+            return DatabaseGone(f"cannot open SQLite file {self._path}: {text}")
+        return DatabaseError(f"SQLite file {self._path}: {text}")
+
+
+def add_functions(connection: sqlite3.Connection, now: Callable[[], float]) -> None:
+    """Gives a connection MySQL's clock functions. Dates are text, as WordPress on SQLite has."""
+    connection.create_function("UNIX_TIMESTAMP", 0, lambda: int(now()))
+    connection.create_function("UTC_TIMESTAMP", 0, lambda: _text(now()))
+    connection.create_function("FROM_UNIXTIME", 1, _text)
+
+
+def _text(epoch: float) -> str:
+    return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%d %H:%M:%S")
