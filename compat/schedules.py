@@ -150,6 +150,10 @@ class Schedule:
             at = self._expression().next_after(at, allow_current=True)
         return replace(self, at=at)
 
+    def put_off_to(self, at: int) -> Schedule:
+        """Give the same chain, this one instance at a date off its rhythm: a retry's."""
+        return simple(at) if self.kind is Kind.NULL else replace(self, at=at)
+
     def to_bytes(self) -> bytes:
         """Write the bytes PHP stores in the ``schedule`` column.
 

@@ -190,12 +190,17 @@ class _Reader:
             return _integer(text)
         return self.string(text) if kind == "s" else self.escaped(text)
 
-    def take(self, size: bytes) -> bytes:
-        start, end = self.pos, self.pos + _integer(size)
-        if end > len(self.data):
+    def room(self, size: bytes) -> int:
+        """The announced number of bytes, if as many are left."""
+        wanted = _integer(size)
+        if wanted > len(self.data) - self.pos:
             raise self.error("fewer bytes than announced")
-        self.pos = end
-        return self.data[start:end]
+        return wanted
+
+    def take(self, size: bytes) -> bytes:
+        start = self.pos
+        self.pos += self.room(size)
+        return self.data[start : self.pos]
 
     def string(self, size: bytes) -> bytes:
         text = self.take(size)
@@ -204,7 +209,7 @@ class _Reader:
 
     def escaped(self, size: bytes) -> bytes:
         r"""Read an ``S:`` string: ``\61`` is one byte. PHP 6 wrote them, PHP 8 still reads them."""
-        text, wanted = bytearray(), _integer(size)
+        text, wanted = bytearray(), self.room(size)
         while left := wanted - len(text):
             plain = _PLAIN.match(self.data, self.pos, self.pos + left)
             match = plain or _ESCAPED.match(self.data, self.pos, self.pos + 3 * left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from compat.cron_expression import CronError
 from compat.schedules import ScheduleError
 from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
 
@@ -61,6 +62,6 @@ def _next_occurrence(action: Action, now: float) -> int | None:
     if not action.schedule.is_recurring:
         return None
     try:
-        return action.schedule.next_after(int(now))
-    except ScheduleError:
+        return action.schedule.next_after(now)
+    except (CronError, ScheduleError):
         return None  # such a chain ends anyway: nothing stands in the way of a retry

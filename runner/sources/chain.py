@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import CREATED, FAILURE_THRESHOLD, chain_ended
+from compat.cron_expression import CronError
 from compat.schedules import ScheduleError
 from compat.site_time import sql_date
 from runner.core.model import Dead
@@ -37,17 +38,18 @@ def continue_chain(
         why = f"the {FAILURE_THRESHOLD} oldest actions of this hook have all failed"
         return [(action.id, chain_ended(why))]
     try:
-        at = action.schedule.next_after(int(now))
-    except ScheduleError as error:
+        at = action.schedule.next_after(now)
+        following = None if at is None else action.schedule.moved_to(at)
+    except (CronError, ScheduleError) as error:
         return [(action.id, chain_ended(str(error)))]
-    if at is None:
+    if following is None or following.at is None:
         return []
     new_id = tx.insert(
         queries["next_instance"],
         id=action.id,
-        gmt=sql_date(at),
-        local=zone.local(at),
-        schedule=action.schedule.moved_to(at).to_bytes().decode("utf-8", "surrogateescape"),
+        gmt=sql_date(following.at),
+        local=zone.local(following.at),
+        schedule=following.to_bytes().decode("utf-8", "surrogateescape"),
     )
     return [(new_id, CREATED)]
 

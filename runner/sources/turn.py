@@ -173,7 +173,7 @@ class Turn:
             id=action.id,
             claim=self._claim.id,
             attempts=action.attempts + (0 if snoozed else 1),
-            schedule=action.schedule.moved_to(outcome.at)
+            schedule=action.schedule.put_off_to(outcome.at)
             .to_bytes()
             .decode(errors="surrogateescape"),
             gmt=sql_date(outcome.at),

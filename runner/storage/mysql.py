@@ -34,6 +34,11 @@ _ADVICE = {
     1146: "a table is missing: check the table prefix",
 }
 
+if TYPE_CHECKING:
+    _Base = pymysql.connections.Connection[Any]
+else:  # generic only in its stubs
+    _Base = pymysql.connections.Connection
+
 _TEXT_DATES = conversions | {
     FIELD_TYPE.DATETIME: str,  # a zero date is no datetime: keep every date as text
     FIELD_TYPE.TIMESTAMP: str,
@@ -42,13 +47,13 @@ _TEXT_DATES = conversions | {
 }
 
 
-class _Connection(pymysql.connections.Connection[Any]):
+class _Connection(_Base):
     """Sets up the session in one round trip where PyMySQL would take several."""
 
     table = ""
 
     def set_character_set(self, charset: str, collation: str | None = None) -> None:  # noqa: ARG002
-        mariadb = "MariaDB" in self.get_server_info()
+        mariadb = "MariaDB" in str(self.get_server_info())  # type: ignore[no-untyped-call]
         facts = {
             "table": self.table,
             "isolation": "tx_isolation" if mariadb else "transaction_isolation",

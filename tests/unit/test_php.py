@@ -466,7 +466,7 @@ HOSTILE = {
     "reference": b"a:1:{i:0;R:" + b"9" * 1_000_000 + b";}",
     "class name": b'O:1000000:"' + b"A" * 1_000_000 + b'":0:{}',
     "escapes": b'S:300000:"' + b"\\61" * 300_000 + b'";',
-    "escapes here and there": b'S:200000:"' + b"a\\61" * 100_000 + b'";',
+    "escapes here and there": b'S:60000:"' + b"a\\61" * 30_000 + b'";',
     "elements": flat(10_000),
     "shared": b"a:10000:{i:0;i:1;" + b"".join(b"i:%d;R:2;" % i for i in range(1, 10_000)) + b"}",
     "bomb": bomb(31),

@@ -305,7 +305,7 @@ recurring = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(recurring, seconds, st.integers(1, 2**63 - 1))
 def test_round_trip(rule, at, first):
     """What is written is read again, types and first date included."""
@@ -316,7 +316,7 @@ def test_round_trip(rule, at, first):
     assert type(again.recurrence) is type(recurrence)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(STORED), st.data())
 def test_damaged_columns_give_a_schedule_or_our_error(record, data):
     """One changed byte leads to nothing but CorruptSchedule, or to what can be written again."""
