@@ -4,7 +4,7 @@
 -- The session in one SET: UTC, no gap locks, strict but for the zero dates that WordPress's tables
 -- use, and the collation of the table's own columns (with another one the claim would sort).
 SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', {isolation} = 'READ-COMMITTED',
-  sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION',
+  sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 10,
   collation_connection = COALESCE(
     (SELECT MAX(collation_name) FROM information_schema.columns
      WHERE table_schema = DATABASE() AND table_name = '{table}' AND column_name = 'hook'

@@ -1,0 +1,221 @@
+"""What a holder may still write after its row was taken from it: nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pymysql
+import pytest
+from support.engine import Engine, handlers_for
+
+from compat import schedules
+from runner.core.errors import DatabaseGone
+from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement, Snoozed
+
+NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
+
+
+@pytest.fixture
+def engine(site, clock):
+    engine = Engine(site, handlers_for("py_hook", attempts=3), clock)
+    yield engine
+    engine.close()
+
+
+def settle(action, outcome=None) -> list[Settlement]:
+    return [Settlement(action, outcome or Completed())]
+
+
+OUTCOMES = [Completed(), Dead("x"), Cancelled("x"), Retried(NOW + 60, "x"), Snoozed(NOW + 60, "x")]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_a_stale_holder_writes_nothing(outcome, site, server, engine):
+    """Frozen while its row was taken back and finished by another, it is told that it lost, and
+    rows, logs and chain stay as the other left them."""
+    site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
+    with server.frozen(NOW):
+        stale = engine.source()
+        old = stale.claim(25)
+        stale.advance(old, [], old.actions)
+    with server.frozen(NOW + 400):
+        engine.run()  # takes the row back: its holder was silent for 400 s
+        with server.frozen(NOW + 1000):
+            engine.run()  # and runs it to its end
+    assert site.row(1)["status"] == "complete"
+    before = site.rows(), site.rows("logs"), site.rows("claims")
+
+    held = stale.advance(old, settle(old.actions[0], outcome), [])
+
+    assert (held.settled, [a.id for a in held.lost]) == ((), [1])
+    assert (site.rows(), site.rows("logs"), site.rows("claims")) == before
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_a_stale_holder_does_not_disturb_the_running_one(outcome, site, server, engine):
+    """The same while the other is still in the handler: status and hook are the same, the token
+    is not."""
+    site.add("py_hook", at=NOW - 60)
+    with server.frozen(NOW):
+        stale, fresh = engine.source(), engine.source()
+        old = stale.claim(25)
+        stale.advance(old, [], old.actions)
+    site.run("UPDATE wp_actionscheduler_actions SET status = 'pending', claim_id = 0")
+    new = fresh.claim(25)
+    fresh.advance(new, [], new.actions)
+    before = site.rows(), site.rows("logs")
+
+    held = stale.advance(old, settle(old.actions[0], outcome), [])
+    stale.beat(old, [1])
+    stale.release(old, old.actions)
+
+    assert [a.id for a in held.lost] == [1]
+    assert (site.rows(), site.rows("logs")) == before
+    assert fresh.advance(new, settle(new.actions[0]), []).lost == ()
+    assert site.row(1)["status"] == "complete"
+
+
+def test_only_what_is_still_held_is_written(site, server, engine):
+    """Of a turn that settles one action and begins two, the one that was stolen is left out and
+    the rest is written, chain and logs included."""
+    for number in range(3):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        first, second, third = claim.actions
+        source.advance(claim, [], [first])
+        site.run("UPDATE wp_actionscheduler_actions SET claim_id = 4711 WHERE action_id = 2")
+        held = source.advance(claim, settle(first), [second, third])
+    assert ([s.action.id for s in held.settled], [a.id for a in held.started]) == ([1], [3])
+    assert [a.id for a in held.lost] == [2]
+    assert [row["status"] for row in site.rows()] == ["complete", "pending", "in-progress"]
+    assert [len(site.logs(n)) for n in (1, 2, 3)] == [3, 1, 2]
+
+
+def test_a_row_that_is_gone_is_lost(site, server, engine):
+    """A handler that deletes its own row does not stop what comes after."""
+    for number in range(2):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions[:1])
+        site.run("DELETE FROM wp_actionscheduler_actions WHERE action_id = 1")
+        held = source.advance(claim, settle(claim.actions[0]), claim.actions[1:])
+    assert ([a.id for a in held.lost], [a.id for a in held.started]) == ([1], [2])
+    assert len(site.logs(1)) == 2  # created and started: nothing was written for a lost row
+
+
+def break_connection(connection) -> None:
+    """The network goes away, and the server notices."""
+    connection._sock.shutdown(socket.SHUT_RDWR)
+    connection._force_close()
+
+
+class Cut:
+    """A connection that breaks at COMMIT: before the server has it, or after."""
+
+    def __init__(self, database, *, after: bool) -> None:
+        self.database, self.after, self.armed = database, after, True
+        self.connection = database._connection
+        self.commit = self.connection.commit
+        self.connection.commit = self.cut
+
+    def cut(self) -> None:
+        if self.after:
+            self.commit()
+        break_connection(self.connection)
+        raise pymysql.err.OperationalError(2013, "Lost connection during query")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_a_commit_without_an_answer_is_settled_once(outcome, after, site, server, engine):
+    """Whether the COMMIT took place or not, the outcome is there exactly once afterwards: one
+    line, one next row; and what began is known to have begun."""
+    site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
+    site.add("py_hook", at=NOW - 50)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions[:1])
+        Cut(database, after=after)
+        held = source.advance(claim, settle(claim.actions[0], outcome), claim.actions[1:])
+    assert [s.action.id for s in held.settled] == [1]
+    assert ([a.id for a in held.started], held.lost) == ([2], ())
+    assert len(site.logs(1)) == 3
+    assert site.logs(2) == ["action created", "action started via Python runner"]
+    final = not isinstance(outcome, (Retried, Snoozed))
+    assert len(site.rows()) == 2 + final
+    assert site.row(2)["attempts"] == "1"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])
+def test_a_claim_whose_commit_had_no_answer_is_taken_once(after, site, server, engine):
+    """The rows are claimed under one id, and no claims row of the other try is left."""
+    site.add("py_hook", at=NOW - 60)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        Cut(database, after=after)
+        claim = source.claim(25)
+    assert [a.id for a in claim.actions] == [1]
+    assert site.row(1)["claim_id"] == str(claim.id)
+    assert [row["claim_id"] for row in site.rows("claims")] == [str(claim.id)]
+
+
+def test_a_database_that_does_not_come_back_is_an_error(site, server, engine):
+    """The runner waits for a lost server, then says so."""
+    database = engine.database()
+    database.query("SELECT 1 AS one")
+    break_connection(database._connection)
+    database.driver._dsn = database.driver._dsn.__class__("mysql", "gone", "127.0.0.1", 1)
+    with pytest.raises(DatabaseGone, match="lost the database"):
+        database.query("SELECT 1 AS one")
+
+
+def test_a_deadlock_is_tried_again(site, server, engine):
+    """The whole unit is run again after error 1213, and its result is there once."""
+    for number in range(2):
+        site.add("py_hook", [number], at=NOW - 60)
+    lock = "UPDATE wp_actionscheduler_actions SET args = args WHERE action_id = {}"
+    other = server.admin(site.name)
+    other.autocommit(False)
+    blocker = other.cursor()
+    blocker.execute(lock.format(2))
+    tries = []
+
+    def crosswise() -> None:
+        blocker.execute(lock.format(1))  # waits for the unit, which waits for us: one must lose
+        other.commit()
+
+    def unit(tx) -> None:
+        tries.append(1)
+        tx.execute("UPDATE wp_actionscheduler_actions SET priority = priority + 1 WHERE action_id = 1")
+        if len(tries) == 1:
+            waiting.start()
+            await_lock_wait(server)
+        tx.execute("UPDATE wp_actionscheduler_actions SET priority = priority + 1 WHERE action_id = 2")
+
+    waiting = threading.Thread(target=crosswise)
+    # The engine makes the transaction that wrote less the victim: let the other have written more.
+    blocker.execute("UPDATE wp_actionscheduler_actions SET group_id = 77 WHERE action_id = 2")
+    for number in range(50):
+        blocker.execute("INSERT INTO wp_actionscheduler_groups (slug) VALUES (%s)", (f"g{number}",))
+    engine.database().unit(unit)
+    waiting.join()
+    other.close()
+    assert (len(tries), [row["priority"] for row in site.rows()]) == (2, ["11", "11"])
+
+
+def await_lock_wait(server) -> None:
+    """Waits until some transaction waits for a lock."""
+    connection = server.admin()
+    with connection, connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+            if cursor.fetchone()[0]:
+                return
