@@ -11,7 +11,7 @@ FROM (
   FROM {actions} {hook_index}
   WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status = 'pending' AND claim_id = 0
     AND scheduled_date_gmt <= UTC_TIMESTAMP() /*groups*/
-  ORDER BY scheduled_date_gmt, action_id LIMIT :limit
+  ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS due
 
 -- name: urgent

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from runner.core.errors import DatabaseError, DatabaseGone
-from runner.storage.queries import bind
+from runner.storage.queries import bind, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,9 +68,9 @@ class Transaction:
         return self.database.send(text, values)[2]
 
     def insert_rows(self, text: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """Inserts all rows with one statement."""
+        """Inserts all rows, which have the same keys, with one statement."""
         if rows:
-            self.database.send_rows(text, rows)
+            self.database.send(*repeated(text, rows))
 
 
 class Database:
@@ -189,19 +189,6 @@ class Database:
                 cursor.close()
 
         return self._guard(run)
-
-    def send_rows(self, text: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """One INSERT of many rows, all with the same keys."""
-        statement, _ = bind(text, rows[0], self.driver.mark)
-
-        def run() -> None:
-            cursor = self._connection.cursor()
-            try:
-                cursor.executemany(statement, [dict(row) for row in rows])
-            finally:
-                cursor.close()
-
-        self._guard(run)
 
     def _guard(self, run: Callable[[], T]) -> T:
         try:

@@ -65,6 +65,17 @@ def numbered(text: str, names: Sequence[str], number: int) -> str:
     return text
 
 
+def repeated(
+    text: str, rows: Sequence[Mapping[str, object]]
+) -> tuple[str, dict[str, object]]:
+    """An INSERT of one row, made to insert many: its VALUES once for each, and their values."""
+    head, _, values = text.partition("VALUES")
+    names = list(rows[0])
+    parts = [numbered(values.strip(), names, i) for i in range(len(rows))]
+    bound = {f"{name}_{i}": row[name] for i, row in enumerate(rows) for name in names}
+    return f"{head}VALUES {', '.join(parts)}", bound
+
+
 def bind(text: str, values: Mapping[str, object], mark: str) -> tuple[str, dict[str, object]]:
     """Writes parameters as the driver wants them (`mark` is ":%s" or "%%(%s)s") and opens lists.
 

@@ -1,0 +1,203 @@
+"""What a run costs, in counted statements, commits, rows and locks: no stopwatch."""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import pytest
+from support.engine import Engine, handlers_for
+from support.fill import fill
+
+NOW = 1_795_413_900
+HOOKS = tuple(f"py_hook_{n}" for n in range(5))
+BATCH = 25
+
+
+@pytest.fixture
+def engine(site, clock):
+    engine = Engine(site, handlers_for(*HOOKS), clock)
+    yield engine
+    engine.close()
+
+
+def test_statements_and_commits_of_an_action(site, server, cli):
+    """Strict default, handlers in a child: at most 1.25 commits and 4.5 statements an action."""
+    for number in range(300):
+        site.add(HOOKS[number % 5], [number], at=NOW - 1000 + number)
+    cli.module(
+        "jobs",
+        f"from runner import Handlers\nhandlers = Handlers()\n@handlers.on(*{HOOKS!r})\ndef nothing(n): pass\n",
+    )
+    names = ("Questions", "Com_commit", "Com_insert", "Com_update", "Handler_commit")
+    with server.frozen(NOW):
+        before = server.status(*names)
+        done = cli("run", "--batch-size", "25", "--json", "--handlers", "jobs:handlers")
+        after = server.status(*names)
+    assert json.loads(done.stdout)["completed"] == 300, done.stderr
+    own = 2  # reading the counters is counted as well
+    statements = (after["questions"] - before["questions"] - own) / 300
+    commits = (after["com_commit"] - before["com_commit"]) / 300
+    # DELETE of the claims row commits by itself, once a batch.
+    commits += (300 / BATCH) / 300
+    assert statements <= 4.5
+    assert commits <= 1.25
+    assert site.statuses() == {"complete": 300}
+
+
+MIXES = ("due", "future", "complete")
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_rows_read_and_locked_by_a_claim(mix, site, server, engine):
+    """At most 4 x batch x hooks rows read and locked, with 100,000 rows in the table."""
+    fill(site, 100_000, mix, hooks=HOOKS, now=NOW)
+    if mix != "due":
+        fill(site, 200, "due", hooks=HOOKS, now=NOW)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        limit = 4 * BATCH * len(HOOKS)
+        locked = []
+        original = source._ownership.mark
+
+        def mark(tx, ids, offset):
+            token = original(tx, ids, offset)
+            locked.append(locks_held(server))
+            return token
+
+        source._ownership.mark = mark
+        before = rows_read(database)
+        claim = source.claim(BATCH)
+        read = rows_read(database) - before
+    assert len(claim.actions) == BATCH
+    assert read <= limit
+    assert locked
+    assert locked[0] <= limit
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_look_for_abandoned_work_reads_few_rows(mix, site, server, engine):
+    """The start of a run asks for expired rows too: also bounded, whatever fills the table."""
+    fill(site, 100_000, mix, hooks=HOOKS, now=NOW)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        before = rows_read(database)
+        source._ownership.find(database, BATCH, expired=True)
+        assert rows_read(database) - before <= 4 * BATCH * len(HOOKS)
+
+
+def test_plans_of_the_claim_sort_nothing_large(site, server, engine):
+    """EXPLAIN: every branch of the claim reads an index range in order, without a filesort."""
+    fill(site, 20_000, "due", hooks=HOOKS, now=NOW)
+    with server.frozen(NOW):
+        source = engine.source()
+        text, values = source._ownership._union(HOOKS, expired=True, urgent=True)
+        plan = engine.database().query("EXPLAIN " + text, limit=BATCH, **values)
+    table = [row for row in plan if "actionscheduler_actions" in str(row["table"])]
+    assert len(table) == len(HOOKS) + 10 + 2
+    assert not [row for row in plan if "filesort" in str(row["Extra"])]
+    assert {row["type"] for row in table} <= {"range", "ref", "index_merge"}
+
+
+@pytest.mark.parametrize("query", ["turn", "mark", "postpone", "beat", "lock_due", "lock_rows"])
+def test_rows_are_written_and_locked_by_primary_key(query, site, server, engine):
+    """No statement on known rows goes through an index over the columns that it changes."""
+    fill(site, 5_000, "due", hooks=HOOKS, now=NOW)
+    values = {
+        "ids": [1, 2], "finished": [1], "starting": [2], "claim": 7, "final": "complete", "id": 1,
+        "offset": 0, "attempts": 1, "schedule": "", "gmt": "2026-01-01", "local": "2026-01-01",
+    }  # fmt: skip
+    with server.frozen(NOW):
+        source = engine.source()
+        text = source._queries[query]
+        used = {name: values[name] for name in re.findall(r":(\w+)", text)}
+        plan = engine.database().query("EXPLAIN " + text, **used)
+    assert [row["key"] for row in plan] == ["PRIMARY"]
+
+
+def test_a_run_with_nothing_due_asks_three_questions_and_writes_nothing(site, server, cli):
+    """At most three round trips after the login, no write, counted on the wire."""
+    fill(site, 2_000, "future", hooks=HOOKS, now=NOW)
+    cli.module("jobs", f"from runner import Handlers\nhandlers = Handlers()\nhandlers.on(*{HOOKS!r})(print)\n")
+    writes = ("Com_insert", "Com_update", "Com_delete", "Com_replace", "Com_commit", "Com_begin")
+    with server.frozen(NOW), counting_proxy(server.port) as (port, commands):
+        before = server.status(*writes)
+        url = site.url.replace(f":{server.port}/", f":{port}/")
+        done = cli("run", "--handlers", "jobs:handlers", RUNNER_DSN=url)
+        after = server.status(*writes)
+    assert (done.returncode, done.stdout) == (0, "nothing is due\n"), done.stderr
+    assert after == before
+    queries = [command for command in commands if command == COM_QUERY]
+    assert 0 < len(queries) <= 3
+
+
+def test_the_run_command_imports_nothing_heavy(cli, site):
+    """SQLAlchemy, Flask, APScheduler and rich are no part of `runner run`."""
+    cli.module("jobs", "from runner import Handlers\nhandlers = Handlers()\nhandlers.on('x')(print)\n")
+    program = (
+        "import sys\nfrom runner.cli import main\n"
+        "try: main(['run', '--handlers', 'jobs:handlers'])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'sqlalchemy', 'flask', 'apscheduler', 'rich', 'msgspec', 'asyncio', 'multiprocessing'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=cli.folder, env=cli.env(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["nothing is due", "[]"], done.stderr
+
+
+COM_QUERY = 3
+
+
+def rows_read(database) -> int:
+    """Rows that this connection has read from tables by index or by scan."""
+    names = ["Handler_read_key", "Handler_read_next", "Handler_read_prev", "Handler_read_rnd_next"]
+    marks = ",".join(f"'{name}'" for name in names[:3])
+    rows = database.query(f"SHOW SESSION STATUS WHERE Variable_name IN ({marks})")
+    return sum(int(row["Value"]) for row in rows)
+
+
+def locks_held(server) -> int:
+    """Row locks of the one transaction that holds any."""
+    rows = server.execute("SELECT MAX(trx_rows_locked) FROM information_schema.innodb_trx")
+    return int(rows[0][0])
+
+
+@contextmanager
+def counting_proxy(port: int):
+    """Forwards one port to the server and notes the command byte of every packet that starts an
+    exchange."""
+    commands: list[int] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=_serve, args=(listener, port, commands), daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], commands
+    finally:
+        listener.close()
+        thread.join(5)
+
+
+def _serve(listener: socket.socket, port: int, commands: list[int]) -> None:
+    client, _ = listener.accept()
+    with client, socket.create_connection(("127.0.0.1", port)) as server:
+        while True:
+            ready, _, _ = select.select([client, server], [], [])
+            for end, other in ((client, server), (server, client)):
+                if end in ready:
+                    data = end.recv(1 << 20)
+                    if not data:
+                        return
+                    if end is client and len(data) > 4 and data[3] == 0:
+                        commands.append(data[4])
+                    other.sendall(data)
