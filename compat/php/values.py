@@ -10,8 +10,8 @@ from typing import Any, Self, TypeAlias
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
-CLASS_NAME = re.compile(rb"[0-9A-Za-z_\x7f-\xff\\]++")
-ENUM_CASE = re.compile(rb"[A-Za-z_\x7f-\xff][0-9A-Za-z_\x7f-\xff]*+")
+CLASS_NAME = re.compile(rb"[0-9A-Za-z_\x80-\xff][0-9A-Za-z_\x80-\xff\\]*+")
+ENUM_CASE = re.compile(rb"[A-Za-z_\x80-\xff][0-9A-Za-z_\x80-\xff]*+")
 _INTEGER_KEY = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 
 Key: TypeAlias = int | bytes
@@ -250,21 +250,21 @@ class _Writer:
         self.out: list[bytes] = []
         self.count = 0
         self.numbers: dict[object, int] = {}
-        self.open: list[tuple[_Container, Iterator[tuple[Key, Slot]], bool]] = []
+        self.open: list[tuple[_Container, Iterator[tuple[Key, Slot]]]] = []
         self.inside: set[int] = set()
 
     def write(self) -> bytes:
         self.slot(self.root, None)
+        self.inside.clear()  # PHP writes the outermost array once more where it contains itself
         while self.open:
-            owner, slots, guarded = self.open[-1]
+            owner, slots = self.open[-1]
             entry = next(slots, None)
             if entry is not None:
                 self.entry(owner, *entry)
                 continue
             self.out.append(b"}")
             self.open.pop()
-            if guarded:
-                self.inside.remove(id(owner))
+            self.inside.discard(id(owner))
         return b"".join(self.out)
 
     def entry(self, owner: _Container, key: Key, slot: Slot) -> None:
@@ -282,7 +282,7 @@ class _Writer:
         if not shared and (value is owner or id(value) in self.inside) and type(value) is PhpArray:
             self.out.append(b"N;")  # an array inside itself: PHP cuts the circle here
             return
-        self.begin(value, guarded=owner is not None and not shared)
+        self.begin(value)
 
     def repeated(self, slot: Slot, value: PhpValue, *, shared: bool) -> bool:
         """Write the number of what was written before."""
@@ -293,12 +293,11 @@ class _Writer:
         self.count -= shared  # R: takes no number, r: does
         return True
 
-    def begin(self, value: PhpValue, *, guarded: bool) -> None:
+    def begin(self, value: PhpValue) -> None:
         write = _WRITE.get(type(value))
         if write is None:
             raise PhpError(f"{type(value).__name__} has no PHP form")
         self.out.append(write(value))
         if isinstance(value, _Container):
-            self.open.append((value, iter(value.slots.items()), guarded))
-            if guarded:
-                self.inside.add(id(value))
+            self.open.append((value, iter(value.slots.items())))
+            self.inside.add(id(value))

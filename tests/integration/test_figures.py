@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 from support.engine import Engine, handlers_for
 from support.fill import fill
+from support.measure import locks_held, rows_read
 
 NOW = 1_795_413_900
 HOOKS = tuple(f"py_hook_{n}" for n in range(5))
@@ -157,20 +158,6 @@ def test_the_run_command_imports_nothing_heavy(cli, site):
 
 
 COM_QUERY = 3
-
-
-def rows_read(database) -> int:
-    """Rows that this connection has read from tables by index or by scan."""
-    names = ["Handler_read_key", "Handler_read_next", "Handler_read_prev", "Handler_read_rnd_next"]
-    marks = ",".join(f"'{name}'" for name in names[:3])
-    rows = database.query(f"SHOW SESSION STATUS WHERE Variable_name IN ({marks})")
-    return sum(int(row["Value"]) for row in rows)
-
-
-def locks_held(server) -> int:
-    """Row locks of the one transaction that holds any."""
-    rows = server.execute("SELECT MAX(trx_rows_locked) FROM information_schema.innodb_trx")
-    return int(rows[0][0])
 
 
 @contextmanager

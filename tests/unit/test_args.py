@@ -1,6 +1,7 @@
 """Arguments against what the real Action Scheduler 4.0.0 stored and read back."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import math
@@ -141,7 +142,6 @@ class Number(IntEnum):
         ({0: "a", 1: "b"}, '["a","b"]'),
         ({"0": "a", "1": "b"}, '["a","b"]'),
         ({1: "b", 0: "a"}, '{"1":"b","0":"a"}'),
-        ({1: "a"}, '{"1":"a"}'),
         ({-1: "a"}, '{"-1":"a"}'),
         ({"01": 1, "-0": 2, "": 3}, '{"01":1,"-0":2,"":3}'),
         ({"a/é": 1}, '{"a\\/\\u00e9":1}'),
@@ -178,7 +178,6 @@ def test_json_is_the_text_php_writes(args, text):
         ([math.nan], "nan has no form"),
         ([-math.inf], "-inf has no form"),
         ([2**63], "64 bit"),
-        ([-(2**63) - 1], "64 bit"),
         ({2**63: 1}, "64 bit"),
         ({True: 1}, "not bool"),
         ({None: 1}, "not NoneType"),
@@ -215,7 +214,7 @@ def test_512_levels_are_written_and_511_are_read():
 
 def test_arguments_that_contain_themselves_are_refused():
     args = []
-    args.extend([args, args])
+    args += [args, args]
     with pytest.raises(ArgsError):
         encode(args)
 
@@ -242,7 +241,6 @@ def test_the_limits_are_counted_in_bytes_of_the_json():
 @pytest.mark.parametrize(
     ("args", "extended", "wanted"),
     [
-        ("[1]", None, [1]),
         ("[1]", "", [1]),
         ("[1]", "0", [1]),
         ("[1]", "[2]", [2]),
@@ -257,10 +255,8 @@ def test_the_limits_are_counted_in_bytes_of_the_json():
         ('{"a":1,"0":2,"a":3}', None, {"a": 3, 0: 2}),
         ('{"\\u0031":1,"1":2}', None, {1: 2}),
         ("[1.0,-0,-0.0,1e3]", None, [1.0, 0, -0.0, 1000.0]),
-        ("[9223372036854775807]", None, [2**63 - 1]),
-        ("[-9223372036854775808]", None, [-(2**63)]),
-        ("[9223372036854775808]", None, [2.0**63]),
-        ("[-9223372036854775809]", None, [-(2.0**63)]),
+        ("[9223372036854775807,-9223372036854775808]", None, [2**63 - 1, -(2**63)]),
+        ("[9223372036854775808,-9223372036854775809]", None, [2.0**63, -(2.0**63)]),
         ("[" + "1" * 5000 + ",1e999]", None, [math.inf, math.inf]),
         (' \t\r\n[ 1 , "a" ] ', None, [1, "a"]),
         ('["\\ud83d\\ude00\\u00E9\\/"]', None, ["\U0001f600é/"]),
@@ -272,51 +268,17 @@ def test_reading_follows_php(args, extended, wanted):
     assert repr(decode(args, extended)) == repr(wanted)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        "0",
-        "null",
-        "5",
-        '"text"',
-        "true",
-        "0e2a603a451a2d715ea540ca3af3dad7",
-        "[",
-        "[1,]",
-        '{"a":1,}',
-        "[1][2]",
-        "[1]x",
-        "[1]\x00",
-        "\ufeff[1]",
-        "\x0b[1]",
-        "\xa0[1]",
-        "[NaN]",
-        "[Infinity]",
-        "[-Infinity]",
-        "[TRUE]",
-        "['a']",
-        "[01]",
-        "[+1]",
-        "[.5]",
-        "[1.]",
-        "[0x1]",
-        "[1_0]",
-        '["\t"]',
-        '["\n"]',
-        '["\\x41"]',
-        '["\\u00g0"]',
-        '["\\ud800"]',
-        '["\\uDE00\\ud83d"]',
-        '["\\ud800\\u0041"]',
-        '{"\\ud800":1}',
-        '{"a":"\\ud800","a":1}',
-        '["\ud800"]',
-        "{a:1}",
-        "{1:1}",
-    ],
-)
+CORRUPT = r"""
+    0 null 5 "text" true 0e2a603a451a2d715ea540ca3af3dad7
+    [ [1,] {"a":1,} [1][2] [1]x {a:1} {1:1} ['a']
+    [NaN] [Infinity] [-Infinity] [TRUE] [01] [+1] [.5] [1.] [0x1] [1_0]
+    ["\x41"] ["\u00g0"]
+    ["\ud800"] ["\uDE00\ud83d"] ["\ud800\u0041"] {"\ud800":1} {"a":"\ud800","a":1}
+"""
+BYTES = ["", "[1]\0", "\ufeff[1]", "\v[1]", "\xa0[1]", '["\t"]', '["\n"]', '["\ud800"]']
+
+
+@pytest.mark.parametrize("text", [None, *BYTES, *CORRUPT.split()])
 def test_what_php_does_not_read_is_corrupt(text):
     with pytest.raises(CorruptArgs):
         decode(text, None)
@@ -360,10 +322,7 @@ def value_of(rng, depth):
     if kind == 2:
         return rng.choice([rng.random(), rng.uniform(-1e6, 1e6), 2.0**70])
     if kind < 6:
-        size = rng.randrange(5)
-        return "".join(
-            chr(rng.choice([9, 34, 47, 92, 127, 233, 0x2028, 0x1F600, 65])) for _ in range(size)
-        )
+        return "".join(rng.choices('\t"/\\\x7f\u00e9\u2028\U0001f600A', k=rng.randrange(5)))
     size = rng.randrange(4)
     if kind == 6:
         return [value_of(rng, depth + 1) for _ in range(size)]
@@ -386,7 +345,5 @@ def test_damaged_text_is_corrupt_or_read():
     for _ in range(10_000):
         text = list(rng.choice(texts))
         text[rng.randrange(len(text))] = rng.choice('[]{},:"0\\ -eu\ud800')
-        try:
+        with contextlib.suppress(CorruptArgs):
             decode("".join(text), None)
-        except CorruptArgs:
-            continue

@@ -1,19 +1,13 @@
 """The serialize codec against what real PHP 8.2 wrote, read and refused."""
 
 import base64
-import contextlib
 import json
-import math
-import random
-import resource
-import time
-import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from compat import php
-from compat.php import Limits, PhpArray, PhpCustom, PhpEnum, PhpObject, PhpReference
+from compat.php import Limits, PhpArray, PhpCustom, PhpEnum, PhpObject
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WIDE = Limits(max_depth=600, max_elements=100_000)
@@ -184,6 +178,11 @@ RUN_IN_PHP = [
     (b"a:1:{i:0;a:1:{i:0;R:2;}}", b"a:1:{i:0;a:1:{i:0;R:2;}}"),
     (b'O:1:"X":1:{s:1:"a";r:1;}', b'O:1:"X":1:{s:1:"a";r:1;}'),
     (b'O:1:"X":1:{s:1:"a";R:1;}', b'O:1:"X":1:{s:1:"a";r:1;}'),
+    (
+        b'a:4:{i:0;i:1;i:1;R:2;i:2;O:1:"X":0:{}i:3;r:3;}',
+        b'a:4:{i:0;i:1;i:1;R:2;i:2;O:1:"X":0:{}i:3;r:3;}',
+    ),
+    (b"a:3:{i:0;i:1;i:1;R:2;i:2;R:2;}", b"a:3:{i:0;i:1;i:1;R:2;i:2;R:2;}"),
     # an array in itself is cut when no reference leads there any more
     (b"a:1:{i:0;R:1;}", b"a:1:{i:0;N;}"),
     (b"a:2:{i:0;i:5;i:1;R:1;}", b"a:2:{i:0;i:5;i:1;N;}"),
@@ -212,7 +211,11 @@ RUN_IN_PHP = [
     (b"d:1e;", None),
     (b"d:-NAN;", None),
     (b" i:5;", None),
-    (b'O:9:"\\stdClass":0:{}', b'O:9:"\\stdClass":0:{}'),
+    # names
+    (b'O:5:"\\Nope":0:{}', None),
+    (b'O:2:"\x7fX":0:{}', None),
+    (b'O:3:"A\\\x80":0:{}', b'O:3:"A\\\x80":0:{}'),
+    (b'O:2:"1X":0:{}', b'O:2:"1X":0:{}'),
 ]
 
 
@@ -224,350 +227,16 @@ def test_small_texts_come_out_as_php_writes_them(text, wanted):
         assert wanted is None
 
 
-@pytest.mark.parametrize("text", [b'O:1:"X"::{}', b'O:1:"X":+0:{}', b'C:1:"X":+0:{}'])
-def test_counts_are_digits_although_php_takes_more(text):
+@pytest.mark.parametrize(
+    "text",
+    [b'C:2:"CC":3:{abcx', b'C:2:"CC":3:{abc', b'C:2:"CC":4:{abc}', b'E:6:"Pure:";', b'S:1:"\\6";'],
+)
+def test_broken_texts_are_refused(text):
     with pytest.raises(php.PhpSyntaxError):
         php.loads(text)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0"),
-        (-0.0, "-0"),
-        (1.0, "1"),
-        (0.1, "0.1"),
-        (0.0001, "0.0001"),
-        (0.00001, "1.0E-5"),
-        (1e15, "1000000000000000"),
-        (1e16, "10000000000000000"),
-        (12345678901234568.0, "12345678901234568"),
-        (72057594037927936.0, "72057594037927940"),
-        (1e17, "1.0E+17"),
-        (1.5e300, "1.5E+300"),
-        (5e-324, "5.0E-324"),
-        (math.inf, "INF"),
-        (-math.inf, "-INF"),
-        (math.nan, "NAN"),
-    ],
-)
-def test_floats_are_written_as_php_8_writes_them(value, text):
-    assert php.dumps(value) == b"d:%s;" % text.encode()
-    assert repr(php.loads(php.dumps(value))) == repr(value)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, b"N;"),
-        (False, b"b:0;"),
-        (2**63 - 1, b"i:9223372036854775807;"),
-        (b"\x00\xff", b's:2:"\x00\xff";'),
-        (PhpArray.of([b"a", PhpArray()]), b'a:2:{i:0;s:1:"a";i:1;a:0:{}}'),
-        (PhpArray({b"5": 1, b"05": 2}), b'a:2:{i:5;i:1;s:2:"05";i:2;}'),
-        (PhpObject(b"A\\B", {b"\0*\0p": 1}), b'O:3:"A\\B":1:{s:4:"\0*\0p";i:1;}'),
-        (PhpCustom(b"CC", b'x"}'), b'C:2:"CC":3:{x"}}'),
-        (PhpEnum(b"Suit", b"H"), b'E:6:"Suit:H";'),
-        (
-            PhpArray.of([PhpEnum(b"Suit", b"H"), PhpEnum(b"suit", b"H")]),
-            b'a:2:{i:0;E:6:"Suit:H";i:1;r:2;}',
-        ),
-    ],
-)
-def test_values_made_in_python_are_written(value, text):
-    assert php.dumps(value) == text
-    assert php.dumps(php.loads(text)) == text
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        2**63,
-        -(2**63) - 1,
-        "text",
-        [1],
-        {b"a": 1},
-        PhpArray({0: "text"}),
-        PhpArray({2**63: 1}),
-        PhpObject(b"", {}),
-        PhpObject(b'a":0:{}', {}),
-        PhpCustom(b"a b", b""),
-        PhpEnum(b"Suit", b"::H"),
-        PhpEnum(b"", b"H"),
-    ],
-)
-def test_what_has_no_php_form_is_refused(value):
-    with pytest.raises(php.PhpError):
-        php.dumps(value)
-
-
-@pytest.mark.parametrize(
-    ("key", "wanted"),
-    [
-        (5, 5),
-        (b"5", 5),
-        (b"-5", -5),
-        (b"0", 0),
-        (b"-0", b"-0"),
-        (b"05", b"05"),
-        (b"5 ", b"5 "),
-        (b"5\n", b"5\n"),
-        (b"", b""),
-        (b"9223372036854775807", 2**63 - 1),
-        (b"9223372036854775808", b"9223372036854775808"),
-        (b"-9223372036854775808", -(2**63)),
-        (b"-9223372036854775809", b"-9223372036854775809"),
-    ],
-)
-def test_keys_are_normalised_as_php_does(key, wanted):
-    assert php.array_key(key) == wanted
-    assert list(PhpArray({key: 1})) == [wanted]
-
-
-def test_an_array_is_a_mapping_that_normalises_keys():
-    array = PhpArray.of([b"x"])
-    array[b"1"] = b"y"
-    array[b"k"] = b"z"
-    del array[b"0"]
-    assert dict(array) == {1: b"y", b"k": b"z"}
-    assert array[b"1"] == b"y"
-    assert b"2" not in array
-    assert repr(array) == "PhpArray(2 elements)"
-
-
-def test_an_object_keeps_its_names_and_is_true_when_empty():
-    record = PhpObject(b"ActionScheduler_NullSchedule")
-    assert record
-    assert not PhpArray()
-    record[b"5"] = 1
-    assert list(record) == [b"5"]
-    assert repr(record) == "PhpObject(b'ActionScheduler_NullSchedule', 1 properties)"
-
-
-def test_a_reference_is_one_variable_in_two_slots():
-    array = php.loads(b'a:2:{s:1:"a";i:1;s:1:"b";R:2;}')
-    assert isinstance(array.slots[b"a"], PhpReference)
-    assert array.slots[b"a"] is array.slots[b"b"]
-    array[b"b"] = 7
-    assert array[b"a"] == 7
-    assert php.dumps(array) == b'a:2:{s:1:"a";i:7;s:1:"b";R:2;}'
-
-
-def test_a_reference_left_alone_is_a_value():
-    array = php.loads(b"a:2:{i:0;i:1;i:1;R:2;}")
-    del array[1]
-    assert php.dumps(array) == b"a:1:{i:0;i:1;}"
-    assert php.dumps(PhpReference(5)) == b"i:5;"
-
-
-def test_an_object_found_twice_is_one_object():
-    array = php.loads(b'a:2:{i:0;O:1:"X":0:{}i:1;r:2;}')
-    array[0][b"a"] = 1
-    assert array[1][b"a"] == 1
-
-
-def test_values_that_contain_themselves_compare_print_and_are_written():
-    text = b'O:1:"X":1:{s:4:"self";r:1;}'
-    first, second = php.loads(text), php.loads(text)
-    assert first[b"self"] is first
-    assert first == second
-    assert first != php.loads(b'O:1:"Y":1:{s:4:"self";r:1;}')
-    assert repr(first) == "PhpObject(b'X', 1 properties)"
-    array = PhpArray()
-    array[0] = array
-    assert php.dumps(array) == b"a:1:{i:0;N;}"
-
-
-def test_equality_is_by_content_and_kind():
-    assert PhpArray({0: math.nan}) == PhpArray.of([math.nan])
-    assert PhpArray({0: 1}) != PhpArray({0: True})
-    assert PhpArray({0: 1, 1: 2}) != PhpArray({1: 2, 0: 1})
-    assert PhpArray() != PhpObject(b"X")
-    assert PhpArray() != {}
-    with pytest.raises(TypeError):
-        hash(PhpArray())
-
-
-def nested(levels):
-    return b"a:1:{i:0;" * levels + b"N;" + b"}" * levels
-
-
-def flat(count):
-    return b"a:%d:{%s}" % (count, b"".join(b"i:%d;N;" % i for i in range(count)))
-
-
-ONE_CLASS = Limits(classes=frozenset({b"Foo\\Bar"}))
-
-
-@pytest.mark.parametrize(
-    ("text", "limits", "error"),
-    [
-        (b"i:55;", Limits(max_bytes=5), None),
-        (b"i:555;", Limits(max_bytes=5), php.PhpLimitError),
-        (b's:%d:"%s";' % (2**20, bytes(2**20)), Limits(), php.PhpLimitError),
-        (nested(32), Limits(), None),
-        (nested(33), Limits(), php.PhpLimitError),
-        (b"a:1:{i:0;" * 100_000, Limits(), php.PhpLimitError),
-        (nested(50_000), Limits(max_depth=50_000, max_elements=50_000), None),
-        (b"N;", Limits(max_depth=0), None),
-        (b"a:0:{}", Limits(max_depth=0), php.PhpLimitError),
-        (flat(10_000), Limits(), None),
-        (flat(10_001), Limits(), php.PhpLimitError),
-        (b"a:2:{i:0;a:1:{i:0;N;}i:1;N;}", Limits(max_elements=3), None),
-        (b"a:2:{i:0;a:1:{i:0;N;}i:1;N;}", Limits(max_elements=2), php.PhpLimitError),
-        (b"a:999999999:{}", Limits(), php.PhpLimitError),
-        (b'O:1:"X":999999999:{}', Limits(), php.PhpLimitError),
-        (b"a:99999999999999999999999:{}", Limits(), php.PhpLimitError),
-        (b'O:7:"Foo\\Bar":0:{}', ONE_CLASS, None),
-        (b'O:7:"fOO\\bAR":0:{}', ONE_CLASS, None),
-        (b'a:1:{i:0;O:3:"Foo":0:{}}', ONE_CLASS, php.PhpClassError),
-        (b'C:3:"Foo":0:{}', ONE_CLASS, php.PhpClassError),
-        (b'E:5:"Foo:A";', ONE_CLASS, php.PhpClassError),
-        (b'O:8:"stdClass":0:{}', ONE_CLASS, php.PhpClassError),
-        (b'O:8:"stdClass":0:{}', Limits(classes=frozenset()), php.PhpClassError),
-    ],
-    ids=range(23),
-)
-def test_limits(text, limits, error):
-    if error is None:
-        assert php.dumps(php.loads(text, limits=limits)).lower() == text.lower()
-    else:
-        with pytest.raises(error):
-            php.loads(text, limits=limits)
-
-
-def test_a_record_has_the_class_name_as_spelled_in_the_allow_list():
-    assert php.loads(b'O:7:"fOO\\bAR":0:{}', limits=ONE_CLASS).class_name == b"Foo\\Bar"
-    assert php.loads(b'O:8:"STDCLASS":0:{}').class_name == b"stdClass"
-    assert php.loads(b'O:3:"fOO":0:{}').class_name == b"fOO"
-
-
-def test_a_syntax_error_tells_the_byte():
-    with pytest.raises(php.PhpSyntaxError, match="at byte 9") as caught:
-        php.loads(b"a:1:{i:0;x}")
-    assert caught.value.offset == 9
-
-
-def bomb(levels):
-    """Every level holds the one below twice: 2**levels leaves for who does not share."""
-    text = b"i:1;"
-    for _ in range(levels):
-        text = b"a:2:{i:0;%s" % text
-    return text + b"".join(b"i:1;R:%d;}" % number for number in range(levels + 1, 1, -1))
-
-
-HOSTILE = {
-    "count": b"a:9999:{i:0;",
-    "length": b's:999999999999:"',
-    "lengths": b'a:1:{S:99999999999999999999:"' + b"a" * 1_000_000,
-    "number": b"i:" + b"9" * 1_000_000 + b";",
-    "float": b"d:" + b"9" * 1_000_000 + b"e5;",
-    "float without end": b"d:" + b"9" * 500_000 + b"." + b"9" * 500_000,
-    "reference": b"a:1:{i:0;R:" + b"9" * 1_000_000 + b";}",
-    "class name": b'O:1000000:"' + b"A" * 1_000_000 + b'":0:{}',
-    "escapes": b'S:300000:"' + b"\\61" * 300_000 + b'";',
-    "escapes here and there": b'S:60000:"' + b"a\\61" * 30_000 + b'";',
-    "elements": flat(10_000),
-    "shared": b"a:10000:{i:0;i:1;" + b"".join(b"i:%d;R:2;" % i for i in range(1, 10_000)) + b"}",
-    "bomb": bomb(31),
-    "strings": b"a:9000:{" + b"".join(b'i:%d;s:90:"%090d";' % (i, i) for i in range(9000)) + b"}",
-}
-
-
-def attempt(text):
-    with contextlib.suppress(php.PhpError):
-        php.dumps(php.loads(text))
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_input_takes_little_time(name):
-    """Within a second for up to 1 MB of the worst kind; damaged rows are timed below."""
-    begun = time.process_time()
-    attempt(HOSTILE[name])
-    assert time.process_time() - begun < 1
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_input_takes_little_memory(name):
-    """Below 8 MB for 1 MB of text, or 10,000 elements, of the worst kind."""
-    tracemalloc.start()
-    attempt(HOSTILE[name])
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 8_000_000
-
-
-def test_a_reference_bomb_stays_as_small_as_it_is():
-    text = bomb(31)
-    assert php.dumps(php.loads(text)) == text
-    assert php.loads(text) == php.loads(text)
-
-
-PIECES = [
-    b"N;",
-    b"i:5;",
-    b"d:.5;",
-    b"r:1;",
-    b"R:1;",
-    b"R:2;",
-    b"a:0:{}",
-    b"}",
-    b'";',
-    b"i:0;",
-    b"9" * 20,
-]
-SIGNIFICANT = b'0123456789:;"{}aOsirRNbdSEC+-.\\\x00\xff'
-
-
-def mutate(text, rng, corpus):
-    """One to three small damages: bytes changed, dropped or put in, pieces of other texts."""
-    damaged = bytearray(text)
-    for _ in range(rng.randrange(3) + 1):
-        place = rng.randrange(len(damaged) + 1)
-        choice = rng.randrange(6)
-        if choice == 0:
-            damaged[place : place + 1] = bytes((rng.choice(SIGNIFICANT),))
-        elif choice == 1:
-            damaged[place:place] = bytes((rng.choice(SIGNIFICANT),))
-        elif choice == 2:
-            del damaged[place : place + rng.randrange(1, 9)]
-        elif choice == 3:
-            donor = rng.choice(corpus)
-            start = rng.randrange(len(donor) + 1)
-            damaged[place:place] = donor[start : start + rng.randrange(40)]
-        elif choice == 4:
-            damaged[place:place] = rng.choice(PIECES)
-        else:  # a value for a value, so that much stays readable
-            start = damaged.find(b"i:", place)
-            end = damaged.find(b";", start)
-            if 0 <= start < end:
-                damaged[start : end + 1] = rng.choice(PIECES)
-    return bytes(damaged)
-
-
-def survives(text):
-    """Whether it is read; then it must be written so that it reads the same again."""
-    try:
-        value = php.loads(text)
-    except php.PhpError:
-        return False
-    written = php.dumps(value)
-    assert php.dumps(php.loads(written, limits=WIDE)) == written
-    return True
-
-
-def test_damaged_input_is_refused_or_survives_a_round_trip():
-    """100,000 inputs: nothing but PhpError, each below 50 ms, the process grows by < 32 MB."""
-    rng = random.Random(20_260_101)
-    corpus = [source(record) for record in RECORDS] + SCHEDULES + [text for text, _ in RUN_IN_PHP]
-    corpus = [text for text in corpus if len(text) < 2000]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    accepted, slowest = 0, 0.0
-    for _ in range(100_000):
-        text = mutate(rng.choice(corpus), rng, corpus)
-        begun = time.process_time()
-        accepted += survives(text)
-        slowest = max(slowest, time.process_time() - begun)
-    assert 5_000 < accepted < 60_000  # else the damage is too great or too small to tell anything
-    assert slowest < 0.05
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024  # KB
+@pytest.mark.parametrize("text", [b'O:1:"X"::{}', b'O:1:"X":+0:{}', b'C:1:"X":+0:{}'])
+def test_counts_are_digits_although_php_takes_more(text):
+    with pytest.raises(php.PhpSyntaxError):
+        php.loads(text)

@@ -1,0 +1,11 @@
+"""Handlers that do nothing."""
+
+from runner import Handlers
+
+HOOKS = tuple(f"py_hook_{n}" for n in range(5))
+handlers = Handlers()
+
+
+@handlers.on(*HOOKS)
+def nothing(*_args):
+    pass

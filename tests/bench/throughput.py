@@ -1,0 +1,119 @@
+"""Actions a second with a handler that does nothing, interleaved with the reference loop."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from dataclasses import dataclass, field
+
+from support.engine import Engine
+from support.fill import fill
+from support.site import SiteDatabase
+
+from bench import reference
+from bench.handlers import HOOKS, handlers
+from runner.app import RunOptions
+from runner.core.clock import SystemClock
+from runner.core.signals import Stop
+
+COUNTERS = ("Questions", "Com_commit", "Com_insert", "Com_update", "Com_delete")
+
+
+@dataclass
+class Case:
+    """One line of the result; figures of its rounds."""
+
+    case: str
+    executor: str
+    batch: int
+    guarantee: str = "strict"
+    rates: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    statements: float = 0.0
+    commits: float = 0.0
+
+    def facts(self) -> dict:
+        return {
+            "case": self.case, "executor": self.executor, "batch": self.batch,
+            "guarantee": self.guarantee,
+            "actions_per_s": round(statistics.median(self.rates), 1),
+            "ratio": round(statistics.median(self.ratios), 2),
+            "ratio_min": round(min(self.ratios), 2), "ratio_max": round(max(self.ratios), 2),
+            "statements_per_action": round(self.statements, 2),
+            "commits_per_action": round(self.commits, 2),
+        }  # fmt: skip
+
+
+def measure(server, actions: int, rounds: int, batches: tuple[int, ...], *, as_json: bool) -> None:
+    version = server.execute("SELECT VERSION()")[0][0]
+    cases = [
+        case
+        for batch in batches
+        for case in (
+            Case("reference", "inline", batch),
+            Case("runner", "inline", batch),
+            Case("runner", "processes:1", batch),
+        )
+    ]
+    for number in range(rounds):
+        for case in cases:
+            rate = _round(server, case, actions)
+            case.rates.append(rate)
+            peer = next(c for c in cases if c.case == "reference" and c.batch == case.batch)
+            case.ratios.append(rate / peer.rates[number])
+    if as_json:
+        for case in cases:
+            print(json.dumps(case.facts()))
+        return
+    print(f"{version}, every commit synced; {actions} actions, {rounds} interleaved rounds, medians")
+    print("guarantee strict: a result is on disk before the same worker begins its next action")
+    print(f"{'case':<11}{'executor':<13}{'batch':>5}{'actions/s':>11}{'ratio (min-max)':>19}{'statements':>12}{'commits':>9}  guarantee")
+    for case in cases:
+        f = case.facts()
+        ratio = f"{f['ratio']:.2f} ({f['ratio_min']:.2f}-{f['ratio_max']:.2f})"
+        print(f"{f['case']:<11}{f['executor']:<13}{f['batch']:>5}{f['actions_per_s']:>11.0f}{ratio:>19}"
+              f"{f['statements_per_action']:>12.2f}{f['commits_per_action']:>9.2f}  {f['guarantee']}")  # fmt: skip
+
+
+def _round(server, case: Case, actions: int) -> float:
+    site = SiteDatabase.create(server)
+    fill(site, actions, "due", hooks=HOOKS, now=int(time.time()))
+    before = server.status(*COUNTERS)
+    began = time.perf_counter()
+    done = _reference(server, site, case) if case.case == "reference" else _runner(site, case)
+    seconds = time.perf_counter() - began
+    after = server.status(*COUNTERS)
+    started = site.run("SELECT COUNT(*) FROM wp_actionscheduler_logs WHERE message LIKE 'action started%'")
+    complete = site.statuses().get("complete", 0)
+    assert done == complete == started[0][0] == actions, "a wrong count voids the figure"
+    case.statements = (after["questions"] - before["questions"]) / actions
+    case.commits = _commits(case, before, after) / actions
+    site.drop()
+    return actions / seconds
+
+
+def _commits(case: Case, before: dict, after: dict) -> int:
+    """Commits that wrote. Outside a transaction every write commits by itself: all writes of the
+    reference loop, and the runner's DELETE of a claims row."""
+    alone = ["com_delete"] if case.case == "runner" else ["com_insert", "com_update", "com_delete"]
+    return sum(after[name] - before[name] for name in ["com_commit", *alone])
+
+
+def _reference(server, site, case: Case) -> int:
+    connection = server.admin(site.name)
+    try:
+        return reference.drain(connection, case.batch)
+    finally:
+        connection.close()
+
+
+def _runner(site, case: Case) -> int:
+    engine = Engine(site, handlers, SystemClock())
+    engine.app.names = ["bench.handlers:handlers"]
+    stop = Stop()
+    options = RunOptions(mode="native", batch_size=case.batch, inline=case.executor == "inline")
+    try:
+        return engine.app.run(options, stop).completed
+    finally:
+        stop.close()

@@ -1,0 +1,16 @@
+"""Counters of the database."""
+
+from __future__ import annotations
+
+
+def rows_read(database) -> int:
+    """Rows that this connection has read through indexes so far."""
+    names = "'Handler_read_key', 'Handler_read_next', 'Handler_read_prev'"
+    rows = database.query(f"SHOW SESSION STATUS WHERE Variable_name IN ({names})")
+    return sum(int(row["Value"]) for row in rows)
+
+
+def locks_held(server) -> int:
+    """Row locks of the one transaction that holds any."""
+    rows = server.execute("SELECT MAX(trx_rows_locked) FROM information_schema.innodb_trx")
+    return int(rows[0][0])
