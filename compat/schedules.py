@@ -150,6 +150,14 @@ class Schedule:
             at = self._expression().next_after(at, allow_current=True)
         return replace(self, at=at)
 
+    def following(self, run_at: float) -> int | None:
+        """Give the date after a run at ``run_at``, which a clock read in whole seconds.
+
+        The moment lies inside that second: an action run in the second it was due in is not run
+        before its time. Raises what :meth:`next_after` raises.
+        """
+        return self.next_after(run_at + 0.001)
+
     def put_off_to(self, at: int) -> Schedule:
         """Give the same chain, this one instance at a date off its rhythm: a retry's."""
         return simple(at) if self.kind is Kind.NULL else replace(self, at=at)

@@ -40,7 +40,7 @@ class SiteZone:
 
     def offset(self, epoch: float) -> int:
         """Seconds east of UTC at that moment, for scheduled and log dates."""
-        if not self.name or not _FIRST <= epoch <= _LAST - 86_400:
+        if not self.name or not _FIRST + 86_400 <= epoch <= _LAST - 86_400:
             return 0
         delta = datetime.fromtimestamp(epoch, ZoneInfo(self.name)).utcoffset()
         return int(delta.total_seconds()) if delta else 0

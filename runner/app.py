@@ -158,7 +158,7 @@ class App:
             urgent=site.shape.claim_index is not None,
         )
         return ActionScheduler(
-            database, queries, ownership, Journal(queries, site.zone, site.wide_logs)
+            database, queries, ownership, Journal(queries, site.zone, site.log_charset)
         )
 
 

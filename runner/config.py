@@ -37,7 +37,7 @@ def connection(dsn: str | None, prefix: str | None, environ: Mapping[str, str]) 
         prefix
         or found.prefix
         or environ.get("RUNNER_TABLE_PREFIX")
-        or environ.get("WORDPRESS_TABLE_PREFIX")
+        or _secret("WORDPRESS_TABLE_PREFIX", environ)
         or "wp_",
     )
 
@@ -60,7 +60,7 @@ def seconds(name: str, default: int, environ: Mapping[str, str]) -> int:
     text = environ.get(name, "").strip()
     if not text:
         return default
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"{name} is {text!r}: expected a number of seconds, 1 or more")
     return int(text)
 

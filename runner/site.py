@@ -45,7 +45,7 @@ class Site:
     url: str
     php_scheduled: bool
     skip_locked: bool
-    wide_logs: bool
+    log_charset: str
 
 
 def check_prefix(prefix: str) -> Tables:
@@ -79,11 +79,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         url=options.get("siteurl", ""),
         php_scheduled=f'"{RUN_QUEUE_EVENT}"' in options.get("cron", ""),
         skip_locked=has_skip_locked(server),
-        wide_logs=not any(
-            row["item"] == "message"
-            and " utf8mb3" in str(row["value"]).replace("utf8_", "utf8mb3_")
-            for row in facts
-        ),
+        log_charset=_log_charset(facts),
     )
 
 
@@ -117,6 +113,14 @@ def _shape(facts: list[Row], tables: Tables) -> Shape:
             f"the Action Scheduler tables of prefix {tables.prefix!r} cannot be used: {error}."
             " Check the prefix; if a table was lost, run `wp action-scheduler fix-schema`"
         ) from error
+
+
+def _log_charset(facts: list[Row]) -> str:
+    """Character set of the log messages: a collation's name begins with it."""
+    for row in facts:
+        if row["kind"] == "column" and row["item"] == "message":
+            return str(row["value"]).partition(" ")[2].partition("_")[0] or "utf8mb4"
+    return "utf8mb4"
 
 
 def _refuse(options: dict[str, str]) -> None:

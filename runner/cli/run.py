@@ -79,7 +79,7 @@ Exit codes: 0 done or nothing to do, 1 could not work, 2 usage, 3 an action fail
     type=click.IntRange(0),
     default=0,
     metavar="MB",
-    help="Begin nothing once the runner's peak memory is over this; 0 is no limit.",
+    help="Begin nothing once the runner or a child used more than this; 0 is no limit.",
 )
 @click.option(
     "--pause", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Rest between batches."

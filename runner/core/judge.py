@@ -17,15 +17,19 @@ SHORTEST_WAIT = 1.0
 """Seconds. Rows are dated in whole seconds, and a wait of 0 would spin inside one run."""
 
 
+LONGEST_WAIT = 10 * 366 * 86_400.0
+"""Seconds, ten years: the date must fit its column, or the row would be due at once for ever."""
+
+
 def judge(attempt: Attempt, policy: RetryPolicy, now: float) -> Outcome:
     """Decides the outcome. `now` is the database's time in epoch seconds, UTC."""
     failure = attempt.failure
     if failure is None:
         return Completed()
     if failure.kind == "cancel":
-        return Cancelled(failure.message)
+        return Cancelled(_one_line(failure.message))
     if failure.kind == "snooze":
-        return Snoozed(_at(now, failure.seconds or 0.0), failure.message)
+        return Snoozed(_at(now, failure.seconds or 0.0), _one_line(failure.message))
     return _retry_or_die(attempt.action, failure, policy, now)
 
 
@@ -33,7 +37,7 @@ def _retry_or_die(
     action: Action, failure: HandlerFailure, policy: RetryPolicy, now: float
 ) -> Outcome:
     what = describe(failure)
-    if failure.kind in {"fail", "unbound"} or policy.gives_up_on(failure.lineage):
+    if failure.kind in {"fail", "unbound"} or _is_permanent(failure, policy):
         return Dead(what)
     tries = f"attempt {action.attempt} of {policy.attempts}"
     if policy.exhausted(action.attempt):
@@ -46,22 +50,33 @@ def _retry_or_die(
     return Retried(at, f"{what} ({tries})")
 
 
+def _is_permanent(failure: HandlerFailure, policy: RetryPolicy) -> bool:
+    """What the handler says itself (Retry) is stronger than its policy."""
+    return failure.kind == "error" and policy.gives_up_on(failure.lineage)
+
+
 def describe(failure: HandlerFailure) -> str:
     """One line for the log: class and message, or what befell the process."""
-    text = " ".join(failure.message.split())
+    text = _one_line(failure.message)
     if failure.error_class:
         return f"{failure.error_class}: {text}" if text else failure.error_class
     return text or failure.kind
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _at(now: float, delay: float) -> int:
-    return math.ceil(now + max(delay, SHORTEST_WAIT))
+    if math.isnan(delay):
+        delay = LONGEST_WAIT
+    return math.ceil(now + min(max(delay, SHORTEST_WAIT), LONGEST_WAIT))
 
 
 def _next_occurrence(action: Action, now: float) -> int | None:
     if not action.schedule.is_recurring:
         return None
     try:
-        return action.schedule.next_after(now)
+        return action.schedule.following(now)
     except (CronError, ScheduleError):
         return None  # such a chain ends anyway: nothing stands in the way of a retry

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Limits:
-    """Every limit is off when 0. Times are seconds, memory is bytes of this process's peak."""
+    """Every limit is off when 0. Times are seconds, memory is the peak of this process or of a
+    child in bytes; `memory_seen` is what children told of themselves."""
 
     clock: Clock
     stop: Stop
@@ -25,6 +26,7 @@ class Limits:
     started: float = field(init=False)
     jobs_begun: int = 0
     batches_claimed: int = 0
+    memory_seen: int = 0
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
@@ -40,7 +42,7 @@ class Limits:
             return "time limit"
         if self.jobs and self.jobs_begun >= self.jobs:
             return "max jobs"
-        if self.memory and peak_memory() >= self.memory:
+        if self.memory and max(peak_memory(), self.memory_seen) >= self.memory:
             return "memory limit"
         return None
 

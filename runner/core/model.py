@@ -99,11 +99,13 @@ class HandlerFailure:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call of a handler. `elapsed` is in seconds; `failure` is None when it returned."""
+    """One call of a handler. `elapsed` is in seconds; `failure` is None when it returned;
+    `memory` is the peak of the process that ran it, in bytes, 0 when unknown."""
 
     action: Action
     elapsed: float
     failure: HandlerFailure | None = None
+    memory: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,21 @@ if TYPE_CHECKING:
 DAY = 86_400.0
 
 
+def _names_error(error: object) -> bool:
+    """An error class, or the qualified name of one (`requests.exceptions.Timeout`)."""
+    if isinstance(error, str):
+        return "." in error
+    return isinstance(error, type) and issubclass(error, BaseException)
+
+
 def class_names(*errors: type[BaseException] | str) -> tuple[str, ...]:
     """Qualified names, so that a policy can be compared with what came from another process."""
     return tuple(e if isinstance(e, str) else f"{e.__module__}.{e.__qualname__}" for e in errors)
+
+
+def _room(delays: Sequence[float], jitter: float) -> float:
+    """A `longest` that cuts none of the given delays."""
+    return max((DAY, *delays)) * (1 + max(jitter, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +48,15 @@ class RetryPolicy:
     permanent: tuple[type[BaseException] | str, ...] = ()
 
     def __post_init__(self) -> None:
+        given: object = self.permanent  # what a caller gave, whatever it was told to give
+        if not isinstance(given, tuple) or not all(map(_names_error, given)):
+            raise ValueError(
+                "RetryPolicy: permanent must be a tuple of error classes, or of names with module"
+            )
         if self.attempts < 1:
             raise ValueError("RetryPolicy: attempts must be at least 1")
         if (
-            self.first < 0
+            not self.first >= 0
             or self.factor <= 0
             or self.longest <= 0
             or min(self.delays, default=0) < 0
@@ -55,12 +72,13 @@ class RetryPolicy:
 
     @classmethod
     def fixed(cls, seconds: float, *, attempts: int = 3, jitter: float = 0.0) -> RetryPolicy:
-        return cls(attempts=attempts, delays=(seconds,), jitter=jitter)
+        return cls(attempts, delays=(seconds,), longest=_room((seconds,), jitter), jitter=jitter)
 
     @classmethod
     def steps(cls, *seconds: float, jitter: float = 0.0) -> RetryPolicy:
         """One retry for each delay: `steps(60, 300, 900)` tries four times."""
-        return cls(attempts=len(seconds) + 1, delays=seconds, jitter=jitter)
+        longest = _room(seconds, jitter)
+        return cls(len(seconds) + 1, delays=seconds, longest=longest, jitter=jitter)
 
     def exhausted(self, attempt: int) -> bool:
         """True when try number `attempt` was the last."""
@@ -72,10 +90,15 @@ class RetryPolicy:
     def delay(self, attempt: int, *, chance: random.Random | None = None) -> float:
         """Seconds to wait after try number `attempt` (from 1) failed."""
         if self.delays:
-            base = self.delays[min(attempt, len(self.delays)) - 1]
+            base = min(self.delays[min(attempt, len(self.delays)) - 1], self.longest)
         else:
-            base = self.first * self.factor ** min(attempt - 1, 1000) if self.first else 0.0
-        base = min(base, self.longest)
+            base = self._grown(attempt)
         if self.jitter:
             base *= 1 + self.jitter * (chance or random).uniform(-1, 1)
         return min(base, self.longest)
+
+    def _grown(self, attempt: int) -> float:
+        try:
+            return min(self.first * float(self.factor) ** (attempt - 1), self.longest)
+        except OverflowError:
+            return self.longest

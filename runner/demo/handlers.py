@@ -21,7 +21,7 @@ class Mail:
 @handlers.on("demo_sync_product", retry=RetryPolicy.steps(60, 300, 900))
 def sync_product(product_id: int, source: str = "shop") -> None:
     if product_id % 50 == 0:
-        raise TimeoutError(f"the remote shop did not answer for product {product_id}")
+        raise TimeoutError(f"{source} did not answer for product {product_id}")
 
 
 @handlers.on("demo_send_mail")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compat import args, schedules
@@ -13,6 +12,8 @@ from runner.site import Tables
 from runner.storage.queries import Queries, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from compat.schedules import Schedule
 
 PRODUCTS, MAILS, IMAGES = 100, 80, 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import traceback
@@ -48,15 +49,19 @@ class Job:
 
 def call(handlers: Handlers, job: Job) -> HandlerFailure | None:
     """Runs the handler of the job's hook. None when it returned; never raises."""
-    handler = handlers[job.hook]
     try:
+        handler = handlers[job.hook]
         positional, named = handler.signature.bind(decode(job.args_text, None))
+        if handler.signature.takes_context:
+            positional.insert(0, _context(handler, job))
     except Unbound as error:
         return HandlerFailure("unbound", str(error))
-    if handler.signature.takes_context:
-        positional.insert(0, _context(handler, job))
+    except BaseException as error:  # noqa: BLE001  whatever it is, the action failed
+        return failure(error)
     try:
         result = handler.function(*positional, **named)
+        if inspect.isgenerator(result) or inspect.isasyncgen(result):
+            return HandlerFailure("fail", "the handler returned a generator, which never ran")
         if inspect.iscoroutine(result):
             import asyncio  # noqa: PLC0415  only for async handlers
 
@@ -64,7 +69,8 @@ def call(handlers: Handlers, job: Job) -> HandlerFailure | None:
     except BaseException as error:  # noqa: BLE001  sys.exit in a handler is a failed action
         return failure(error)
     finally:
-        sys.stdout.flush()
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it: no harm
+            sys.stdout.flush()
     return None
 
 
@@ -77,20 +83,33 @@ def failure(error: BaseException) -> HandlerFailure:
         message=_text(error),
         error_class="" if isinstance(error, Control) else type(error).__name__,
         lineage=class_names(*type(error).__mro__),
-        seconds=float(seconds) if kind in {"retry", "snooze"} and seconds is not None else None,
+        seconds=_seconds(seconds) if kind in {"retry", "snooze"} else None,
         traceback="".join(traceback.format_exception(error))[-LONGEST_TEXT:],
     )
+
+
+def _seconds(value: Any) -> float | None:
+    """A handler's own time; a timedelta will do, and nonsense counts as no time given."""
+    if hasattr(value, "total_seconds"):
+        value = value.total_seconds()
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _text(error: BaseException) -> str:
     try:
         return str(error)[:LONGEST_TEXT]
-    except Exception:  # noqa: BLE001  an error whose text raises is still an error
+    except BaseException:  # noqa: BLE001  an error whose text raises is still an error
         return "(its message cannot be shown)"
 
 
 def _context(handler: Handler, job: Job) -> Context:
-    at = None if job.scheduled_at is None else datetime.fromtimestamp(job.scheduled_at, UTC)
+    try:
+        at = None if job.scheduled_at is None else datetime.fromtimestamp(job.scheduled_at, UTC)
+    except (ValueError, OverflowError, OSError):
+        at = None
     return Context(
         action_id=job.id,
         hook=job.hook,

@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict
 
 from runner.core.errors import RunnerError
+from runner.core.limits import peak_memory
 from runner.executors.call import Job, call
 from runner.executors.wire import receive, send
 from runner.handlers.loading import load
@@ -35,7 +36,8 @@ def main(descriptor: int, parent: int) -> None:
     while (message := receive(channel)) is not None:
         result = call(handlers, Job(**message))
         try:
-            send(channel, {"failure": asdict(result) if result else None})
+            failure = asdict(result) if result else None
+            send(channel, {"failure": failure, "memory": peak_memory()})
         except ConnectionError:
             return
 

@@ -72,16 +72,19 @@ class Child:
         with contextlib.suppress(ConnectionError):  # a dead child is noticed when it is read
             send(self.channel, Job.of(action).message())
 
-    def result(self) -> HandlerFailure | None:
-        """What the call came to. The child is gone afterwards if it died."""
+    def result(self) -> tuple[HandlerFailure | None, int]:
+        """What the call came to, and the child's peak memory in bytes.
+
+        The child is gone afterwards if it died.
+        """
         try:
             answer = receive(self.channel)
         except (TimeoutError, ValueError):
             answer = None
         if answer is None:
-            return self._obituary()
+            return self._obituary(), 0
         failure = answer["failure"]
-        return None if failure is None else _failure(failure)
+        return (None if failure is None else _failure(failure)), answer["memory"]
 
     def _obituary(self) -> HandlerFailure:
         """Why the process died, with pid and exit code or signal."""
@@ -171,13 +174,13 @@ class Processes:
     def _end(self, child: Child, killed: HandlerFailure | None = None) -> Attempt:
         action = child.action
         assert action is not None  # noqa: S101  only running children end
-        failure = killed or child.result()
+        failure, memory = (killed, 0) if killed else child.result()
         if killed:
             child.kill()
         if not child.alive():
             self._children.remove(child)
         child.action = None
-        return Attempt(action, self._clock.monotonic() - child.began, failure)
+        return Attempt(action, self._clock.monotonic() - child.began, failure, memory)
 
     def close(self) -> None:
         for child in self._children:

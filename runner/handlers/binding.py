@@ -8,6 +8,7 @@ Annotated parameters are converted leniently ("42" fits an int: PHP often stores
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 import typing
@@ -38,22 +39,27 @@ class Signature:
     types: Mapping[str, Any]
     whole: str | None
     """Name of the one parameter that takes a map as a whole."""
+    hidden: frozenset[str] = frozenset()
+    """Names that no key may have: the context's."""
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Signature:
         """Raises HandlerError for an annotation that is unknown or cannot be converted to."""
-        name = getattr(function, "__qualname__", repr(function))
+        name = name_of(function)
         try:
             full = inspect.signature(function)
             hints = typing.get_type_hints(_annotated(function))
-        except NameError as error:
+        except (NameError, AttributeError, SyntaxError) as error:
             raise HandlerError(f"handler {name}: unknown annotation: {error}") from error
         except (TypeError, ValueError) as error:
             raise HandlerError(f"handler {name}: its signature cannot be read: {error}") from error
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        if any(_is_generator(part) for part in (function, _annotated(function))):
             raise HandlerError(f"handler {name}: a generator would not run; use a plain function")
         parameters = list(full.parameters.values())
         context = bool(parameters) and hints.get(parameters[0].name) is Context
+        if context and parameters[0].kind not in _POSITIONAL:
+            raise HandlerError(f"handler {name}: the context must be its first parameter")
+        hidden = {parameters[0].name} if context else set()
         parameters = parameters[1:] if context else parameters
         wanted = {p.name: hints[p.name] for p in parameters if p.name in hints}
         for parameter, type_ in wanted.items():
@@ -64,11 +70,14 @@ class Signature:
             takes_context=context,
             types={n: t for n, t in wanted.items() if t not in (Any, object)},
             whole=_whole(parameters, hints),
+            hidden=frozenset(hidden),
         )
 
     def bind(self, args: list[Any] | dict[Any, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Positional and keyword values for the call. Raises Unbound."""
         positional, named = self._place(args)
+        if taken := self.hidden & named.keys():
+            raise Unbound(f"the args do not fit {self.text}: {min(taken)} is the context")
         try:
             bound = self.signature.bind(*positional, **named)
         except TypeError as error:
@@ -94,7 +103,8 @@ class Signature:
         """
         if isinstance(args, list):
             if not args:
-                return {}
+                default = self.signature.parameters[self.whole or ""].default
+                return {} if default is inspect.Parameter.empty else None
             return args[0] if len(args) == 1 and isinstance(args[0], dict) else None
         by_name = list(args) == [self.whole] and isinstance(args[self.whole], dict)
         return None if by_name else args
@@ -116,13 +126,36 @@ class Signature:
         elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
             type_ = types.GenericAlias(dict, (str, type_))
         try:
-            return msgspec.convert(value, type_, strict=False)
-        except msgspec.ValidationError as error:
+            try:
+                return msgspec.convert(value, type_, strict=False)
+            except msgspec.ValidationError:
+                return msgspec.convert(_text_keys(value), type_, strict=False)
+        except Exception as error:
             raise Unbound(f"argument {name} does not fit {self.text}: {error}") from error
+
+
+def name_of(function: Any) -> str:
+    """How a handler is called in messages, whatever kind of callable it is."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__qualname__", "") or type(function).__qualname__
+
+
+def _is_generator(function: Any) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _text_keys(value: Any) -> Any:
+    """PHP makes numbers of keys like "17"; for types that want text they are text again."""
+    if isinstance(value, dict):
+        return {str(k) if isinstance(k, int) else k: _text_keys(v) for k, v in value.items()}
+    return [_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _annotated(function: Callable[..., Any]) -> Any:
     """What carries the annotations: the function, or a callable object's own method."""
+    while isinstance(function, functools.partial):
+        function = function.func
     if inspect.isroutine(function) or inspect.isclass(function):
         return function
     return getattr(type(function), "__call__", function)  # noqa: B004
@@ -160,11 +193,14 @@ def _check(handler: str, parameter: str, type_: Any) -> None:
         )
 
 
-def _has_custom(info: Any) -> bool:
+def _has_custom(info: Any, seen: frozenset[int] = frozenset()) -> bool:
     import msgspec.inspect  # noqa: PLC0415
 
     if isinstance(info, msgspec.inspect.CustomType):
         return True
+    if id(info) in seen:
+        return False
     parts = [getattr(info, name, None) for name in ("item_type", "key_type", "value_type")]
-    parts += getattr(info, "types", ()) or ()
-    return any(_has_custom(part) for part in parts if part is not None)
+    parts += [*getattr(info, "types", ()), *getattr(info, "item_types", ())]
+    parts += [field.type for field in getattr(info, "fields", ())]
+    return any(_has_custom(part, seen | {id(info)}) for part in parts if part is not None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
 from runner.core.retry import RetryPolicy
-from runner.handlers.binding import Signature
+from runner.handlers.binding import Signature, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ class Handler:
     @property
     def name(self) -> str:
         """Where it is defined, as `module.function`."""
-        return f"{self.function.__module__}.{self.function.__qualname__}"
+        return f"{self.function.__module__}.{name_of(self.function)}"
 
 
 @dataclass(slots=True)
@@ -55,7 +55,12 @@ class Handlers:
 
         def register(function: Function) -> Function:
             for hook in hooks:
-                self._add(hook, function, retry or self.retry, timeout or self.timeout)
+                self._add(
+                    hook,
+                    function,
+                    self.retry if retry is None else retry,
+                    self.timeout if timeout is None else timeout,
+                )
             return function
 
         if not hooks or not all(isinstance(hook, str) for hook in hooks):
@@ -69,6 +74,8 @@ class Handlers:
             raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} bytes")
         if timeout <= 0:
             raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
+        if not isinstance(retry, RetryPolicy):
+            raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
         signature = Signature.of(function)
         handler = Handler(hook, function, retry, float(timeout), signature)
         if other := self._by_hook.get(hook):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from runner.core.clock import Clock
     from runner.core.limits import Limits
-    from runner.core.model import Action, Claim
+    from runner.core.model import Action, Claim, Outcome
     from runner.handlers.registry import Handlers
 
 HEARTBEAT = 15.0
@@ -157,10 +157,14 @@ class Worker:
 
     def _judge(self, claim: Claim, attempts: Sequence[Attempt]) -> list[Settlement]:
         now = claim.database_time(self._clock.monotonic())
-        return [
-            Settlement(a.action, judge(a, self._handlers[a.action.hook].retry, now))
-            for a in attempts
-        ]
+        return [Settlement(a.action, self._outcome(a, now)) for a in attempts]
+
+    def _outcome(self, attempt: Attempt, now: float) -> Outcome:
+        self._limits.memory_seen = max(self._limits.memory_seen, attempt.memory)
+        try:
+            return judge(attempt, self._handlers[attempt.action.hook].retry, now)
+        except Exception as error:  # noqa: BLE001  a policy of the site's own must not end the run
+            return Dead(f"its retry policy failed: {type(error).__name__}: {error}")
 
     def _expired(self, action: Action) -> Attempt:
         text = f"its worker died: nothing was heard of it for {self._expiry} seconds"

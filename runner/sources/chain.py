@@ -38,7 +38,7 @@ def continue_chain(
         why = f"the {FAILURE_THRESHOLD} oldest actions of this hook have all failed"
         return [(action.id, chain_ended(why))]
     try:
-        at = action.schedule.next_after(now)
+        at = action.schedule.following(now)
         following = None if at is None else action.schedule.moved_to(at)
     except (CronError, ScheduleError) as error:
         return [(action.id, chain_ended(str(error)))]

@@ -21,12 +21,12 @@ Line = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """`wide` says whether the column takes characters of four bytes (utf8mb4): where it does
-    not, one such character in an error would make the whole settling fail."""
+    """`charset` is the column's, as the server names it: what it cannot hold becomes a question
+    mark, since one such character in an error would make the whole settling fail."""
 
     queries: Queries
     zone: SiteZone
-    wide: bool = True
+    charset: str = "utf8mb4"
 
     def write(self, tx: Transaction, lines: Sequence[Line], now: float) -> None:
         """Writes all lines with one statement. `now` is the database's time, epoch seconds."""
@@ -38,4 +38,9 @@ class Journal:
 
     def text(self, text: str) -> str:
         """The line as the column will hold it."""
-        return text if self.wide else "".join(c if ord(c) < _FOUR_BYTES else "?" for c in text)
+        if self.charset == "utf8mb4":
+            return text
+        if self.charset in {"utf8", "utf8mb3"}:
+            return "".join(c if ord(c) < _FOUR_BYTES else "?" for c in text)
+        codec = "cp1252" if self.charset == "latin1" else "ascii"  # MySQL's latin1 is Windows'
+        return text.encode(codec, "replace").decode(codec)

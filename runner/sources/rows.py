@@ -20,14 +20,15 @@ class Unreadable(ValueError):
 def to_action(row: Row, group: str) -> Action:
     """Reads a row. Raises Unreadable for what Action Scheduler would call corrupt."""
     args, extended = row["args"], row["extended_args"]
+    stored = extended if extended not in {None, "", "0"} else args  # PHP: empty()
     try:
-        decode(args, extended)
+        decode(stored, None)
     except ArgsError as error:
         raise Unreadable(f"its args: {error}") from error
     return Action(
         id=row["action_id"],
         hook=row["hook"],
-        args_text=extended or args or "",
+        args_text=stored or "",
         schedule=_schedule(row["schedule"]),
         group_id=row["group_id"],
         group=group,

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from runner.core.errors import ConfigError
 
 _SCHEMES = {"mysql", "mariadb", "mysql+pymysql"}
-_OPTIONS = {"prefix", "socket", "charset", "ssl_ca"}
+_OPTIONS = {"prefix", "socket", "ssl_ca"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ def parse(text: str) -> Dsn:
             "the DSN is not a URL: expected mysql://user@host:3306/database"
         ) from None
     if parts.scheme == "sqlite":
+        if unknown := set(dict(parse_qsl(parts.query))) - {"prefix"}:
+            raise ConfigError(f"the DSN has an unknown option {min(unknown)!r}")
         return _sqlite(parts.netloc + parts.path, dict(parse_qsl(parts.query)))
     if parts.scheme not in _SCHEMES:
         raise ConfigError(
@@ -96,4 +98,4 @@ def wordpress_host(value: str) -> tuple[str, int, str]:
 
 
 def _port(text: str) -> int:
-    return int(text) if text.isdigit() else 3306
+    return int(text) if text.isdecimal() else 3306

@@ -65,9 +65,7 @@ def numbered(text: str, names: Sequence[str], number: int) -> str:
     return text
 
 
-def repeated(
-    text: str, rows: Sequence[Mapping[str, object]]
-) -> tuple[str, dict[str, object]]:
+def repeated(text: str, rows: Sequence[Mapping[str, object]]) -> tuple[str, dict[str, object]]:
     """An INSERT of one row, made to insert many: its VALUES once for each, and their values."""
     head, _, values = text.partition("VALUES")
     names = list(rows[0])

@@ -33,7 +33,9 @@ def start() -> servers.Server:
 @bench.command("throughput")
 @click.option("--actions", default=500, show_default=True, help="Due actions a case and round.")
 @click.option("--rounds", default=5, show_default=True, help="Interleaved rounds.")
-@click.option("--batch-size", "batches", multiple=True, type=int, default=[25, 100], show_default=True)
+@click.option(
+    "--batch-size", "batches", multiple=True, type=int, default=[25, 100], show_default=True
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def _throughput(actions: int, rounds: int, batches: tuple[int, ...], as_json: bool) -> None:
     """Actions a second, against a loop that does what Action Scheduler's runner does."""

@@ -17,9 +17,7 @@ LOG = (
     f"INSERT INTO {T}logs (action_id, message, log_date_gmt, log_date_local)"
     " VALUES (%s, %s, UTC_TIMESTAMP(), UTC_TIMESTAMP())"
 )
-FETCH = (
-    f"SELECT a.*, g.slug FROM {T}actions a LEFT JOIN {T}groups g USING (group_id) WHERE action_id = %s"
-)
+FETCH = f"SELECT a.*, g.slug FROM {T}actions a LEFT JOIN {T}groups g USING (group_id) WHERE action_id = %s"
 
 
 def drain(connection, batch: int) -> int:
@@ -30,7 +28,10 @@ def drain(connection, batch: int) -> int:
             claim, ids = actions
             for action in ids:
                 _run(cursor, claim, action)
-            cursor.execute(f"UPDATE {T}actions SET claim_id = 0 WHERE claim_id = %s AND status = 'pending'", claim)
+            cursor.execute(
+                f"UPDATE {T}actions SET claim_id = 0 WHERE claim_id = %s AND status = 'pending'",
+                claim,
+            )
             cursor.execute(f"DELETE FROM {T}claims WHERE claim_id = %s", claim)
             done += len(ids)
     return done

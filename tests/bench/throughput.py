@@ -66,9 +66,13 @@ def measure(server, actions: int, rounds: int, batches: tuple[int, ...], *, as_j
         for case in cases:
             print(json.dumps(case.facts()))
         return
-    print(f"{version}, every commit synced; {actions} actions, {rounds} interleaved rounds, medians")
+    print(
+        f"{version}, every commit synced; {actions} actions, {rounds} interleaved rounds, medians"
+    )
     print("guarantee strict: a result is on disk before the same worker begins its next action")
-    print(f"{'case':<11}{'executor':<13}{'batch':>5}{'actions/s':>11}{'ratio (min-max)':>19}{'statements':>12}{'commits':>9}  guarantee")
+    print(
+        f"{'case':<11}{'executor':<13}{'batch':>5}{'actions/s':>11}{'ratio (min-max)':>19}{'statements':>12}{'commits':>9}  guarantee"
+    )
     for case in cases:
         f = case.facts()
         ratio = f"{f['ratio']:.2f} ({f['ratio_min']:.2f}-{f['ratio_max']:.2f})"
@@ -84,7 +88,9 @@ def _round(server, case: Case, actions: int) -> float:
     done = _reference(server, site, case) if case.case == "reference" else _runner(site, case)
     seconds = time.perf_counter() - began
     after = server.status(*COUNTERS)
-    started = site.run("SELECT COUNT(*) FROM wp_actionscheduler_logs WHERE message LIKE 'action started%'")
+    started = site.run(
+        "SELECT COUNT(*) FROM wp_actionscheduler_logs WHERE message LIKE 'action started%'"
+    )
     complete = site.statuses().get("complete", 0)
     assert done == complete == started[0][0] == actions, "a wrong count voids the figure"
     case.statements = (after["questions"] - before["questions"]) / actions

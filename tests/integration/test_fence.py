@@ -194,11 +194,15 @@ def test_a_deadlock_is_tried_again(site, server, engine):
 
     def unit(tx) -> None:
         tries.append(1)
-        tx.execute("UPDATE wp_actionscheduler_actions SET priority = priority + 1 WHERE action_id = 1")
+        tx.execute(
+            "UPDATE wp_actionscheduler_actions SET priority = priority + 1 WHERE action_id = 1"
+        )
         if len(tries) == 1:
             waiting.start()
             await_lock_wait(server)
-        tx.execute("UPDATE wp_actionscheduler_actions SET priority = priority + 1 WHERE action_id = 2")
+        tx.execute(
+            "UPDATE wp_actionscheduler_actions SET priority = priority + 1 WHERE action_id = 2"
+        )
 
     waiting = threading.Thread(target=crosswise)
     # The engine makes the transaction that wrote less the victim: let the other have written more.
@@ -216,6 +220,8 @@ def await_lock_wait(server) -> None:
     connection = server.admin()
     with connection, connection.cursor() as cursor:
         while True:
-            cursor.execute("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+            cursor.execute(
+                "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+            )
             if cursor.fetchone()[0]:
                 return

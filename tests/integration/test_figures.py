@@ -127,7 +127,10 @@ def test_rows_are_written_and_locked_by_primary_key(query, site, server, engine)
 def test_a_run_with_nothing_due_asks_three_questions_and_writes_nothing(site, server, cli):
     """At most three round trips after the login, no write, counted on the wire."""
     fill(site, 2_000, "future", hooks=HOOKS, now=NOW)
-    cli.module("jobs", f"from runner import Handlers\nhandlers = Handlers()\nhandlers.on(*{HOOKS!r})(print)\n")
+    cli.module(
+        "jobs",
+        f"from runner import Handlers\nhandlers = Handlers()\nhandlers.on(*{HOOKS!r})(print)\n",
+    )
     writes = ("Com_insert", "Com_update", "Com_delete", "Com_replace", "Com_commit", "Com_begin")
     with server.frozen(NOW), counting_proxy(server.port) as (port, commands):
         before = server.status(*writes)
@@ -142,7 +145,9 @@ def test_a_run_with_nothing_due_asks_three_questions_and_writes_nothing(site, se
 
 def test_the_run_command_imports_nothing_heavy(cli, site):
     """SQLAlchemy, Flask, APScheduler and rich are no part of `runner run`."""
-    cli.module("jobs", "from runner import Handlers\nhandlers = Handlers()\nhandlers.on('x')(print)\n")
+    cli.module(
+        "jobs", "from runner import Handlers\nhandlers = Handlers()\nhandlers.on('x')(print)\n"
+    )
     program = (
         "import sys\nfrom runner.cli import main\n"
         "try: main(['run', '--handlers', 'jobs:handlers'])\n"

@@ -174,7 +174,10 @@ def test_corrupt_rows(name, site, server, engine, calls):
     before = [line["message"] for line in record["logs_before"]]
     messages = site.logs(1)
     assert messages[:-1] == before
-    assert re.match(r"action canceled via Python runner: the row cannot be read: its (args|schedule)", messages[-1])
+    assert re.match(
+        r"action canceled via Python runner: the row cannot be read: its (args|schedule)",
+        messages[-1],
+    )
     assert calls == []
 
 
@@ -287,7 +290,10 @@ def test_an_unknown_group_is_an_error_and_leaves_nothing(site, server, engine):
     """tr-0087: refused as in PHP. A deliberate difference: PHP leaves a claims row behind."""
     record = RECORDS["tr-0087"]
     seed(site, record)
-    with server.frozen(record["now_ts_after"]), pytest.raises(UsageError, match="no group nogroup_xyz"):
+    with (
+        server.frozen(record["now_ts_after"]),
+        pytest.raises(UsageError, match="no group nogroup_xyz"),
+    ):
         engine.run(groups=["nogroup_xyz"])
     assert site.rows("claims") == []
     assert site.rows() == record["before"]["actions"]

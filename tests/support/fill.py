@@ -6,7 +6,9 @@ from compat import schedules
 from compat.site_time import ZERO, sql_date
 
 
-def fill(site, count: int, mix: str, *, hooks: tuple[str, ...], now: int, priority: int = 10) -> None:
+def fill(
+    site, count: int, mix: str, *, hooks: tuple[str, ...], now: int, priority: int = 10
+) -> None:
     """Adds rows that are all due, all future or all complete, spread over the hooks."""
     at = {"due": now - 86_400, "future": now + 86_400, "complete": now - 86_400}[mix]
     status = "complete" if mix == "complete" else "pending"

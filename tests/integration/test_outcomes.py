@@ -1,0 +1,300 @@
+"""What each outcome leaves in the tables, and what a dead worker's rows become."""
+
+from __future__ import annotations
+
+import pytest
+from support.engine import Engine, handlers_for
+
+from compat import schedules
+from compat.site_time import SiteZone, sql_date
+from runner import Cancel, Fail, Handlers, Retry, RetryPolicy, Snooze
+from runner.operations.worker import HEARTBEAT
+
+NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
+LOCAL = SiteZone("Europe/Budapest").local
+
+
+@pytest.fixture
+def engine(site, clock):
+    engine = Engine(site, Handlers(retry=RetryPolicy.steps(90, 600)), clock)
+    yield engine
+    engine.close()
+
+
+def on(engine, *answers):
+    """One hook whose handler gives these answers in turn: an exception is raised."""
+    left = list(answers)
+
+    @engine.handlers.on("py_hook")
+    def answer(*_):
+        result = left.pop(0) if left else None
+        if result is not None:
+            raise result
+
+
+def due_at(site, action_id: int, at: int) -> None:
+    """The date, the local date and the schedule all say the same."""
+    row = site.row(action_id)
+    assert (row["status"], row["claim_id"]) == ("pending", "0")
+    assert row["scheduled_date_gmt"] == sql_date(at)
+    assert row["scheduled_date_local"] == LOCAL(at)
+    assert schedules.read(row["schedule"].encode()).at == at
+
+
+def run(engine, server, at: int):
+    with server.frozen(at):
+        return engine.run()
+
+
+def test_a_retry_keeps_the_row_and_moves_its_whole_date(site, server, engine):
+    """Same id, same log, later date everywhere; the log names attempt, error class and when."""
+    on(engine, TimeoutError("no answer"), ValueError("odd"), None)
+    site.add("py_hook", [1], at=NOW - 60, group="g")
+    assert run(engine, server, NOW).retried == 1
+    due_at(site, 1, NOW + 90)
+    assert site.row(1)["attempts"] == "1"
+    assert site.logs(1)[-1] == (
+        "action failed via Python runner and will be retried at 2026-11-23 06:06:30 UTC:"
+        " TimeoutError: no answer (attempt 1 of 3)"
+    )
+    assert run(engine, server, NOW + 89).claimed == 0
+    assert run(engine, server, NOW + 90).retried == 1
+    due_at(site, 1, NOW + 90 + 600)
+    assert run(engine, server, NOW + 700).completed == 1
+    assert len(site.rows()) == 1
+    assert site.row(1)["attempts"] == "3"
+    assert len(site.logs(1)) == 1 + 3 * 2
+
+
+def test_used_up_attempts_end_in_failed(site, server, engine):
+    """The last line says that there is no attempt left."""
+    on(engine, *[OSError("down")] * 3)
+    site.add("py_hook", at=NOW - 60)
+    for at in (NOW, NOW + 100, NOW + 1000):
+        summary = run(engine, server, at)
+    assert (summary.failed, site.row(1)["status"], site.row(1)["attempts"]) == (1, "failed", "3")
+    assert (
+        site.logs(1)[-1]
+        == "action failed via Python runner: OSError: down (attempt 3 of 3, none left)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "kind"),
+    [
+        (schedules.asynchronous(), "simple"),
+        (schedules.interval(NOW - 60, 3600), "interval"),
+        (schedules.cron(NOW - 60, "*/5 * * * *"), "cron"),
+    ],
+    ids=["async", "interval", "cron"],
+)
+def test_a_retried_schedule_says_the_retry_s_time(schedule, kind, site, server, engine):
+    """WordPress shows the schedule's date: an async one becomes simple, a chain stays a chain."""
+    on(engine, Retry("later", after=30))
+    site.add("py_hook", at=NOW - 60, schedule=schedule)
+    run(engine, server, NOW)
+    due_at(site, 1, NOW + 30)
+    moved = schedules.read(site.row(1)["schedule"].encode())
+    assert (moved.kind, moved.recurrence, moved.first) == (
+        kind,
+        schedule.recurrence,
+        schedule.first,
+    )
+    assert len(site.rows()) == 1
+
+
+def test_a_chain_goes_on_with_the_final_outcome_only(site, server, engine):
+    """One live row at any time: no next row with the retry, one with the outcome after it."""
+    on(engine, Retry(after=30), None)
+    site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
+    run(engine, server, NOW)
+    assert site.statuses() == {"pending": 1}
+    run(engine, server, NOW + 40)
+    assert site.statuses() == {"complete": 1, "pending": 1}
+    due_at(site, 2, NOW + 40 + 3600)
+
+
+@pytest.mark.parametrize("answer", [Fail("no"), Cancel("no"), None])
+def test_every_final_outcome_continues_the_chain(answer, site, server, engine):
+    on(engine, answer)
+    site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
+    run(engine, server, NOW)
+    assert site.row(1)["status"] in {"failed", "canceled", "complete"}
+    due_at(site, 2, NOW + 3600)
+
+
+def test_a_retry_after_the_next_occurrence_is_final(site, server, engine):
+    """The chain's next row would come first: the action fails, the chain goes on."""
+    on(engine, Retry("slow", after=3600))
+    site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
+    summary = run(engine, server, NOW)
+    assert (summary.failed, summary.retried) == (1, 0)
+    assert "the next occurrence comes before" in site.logs(1)[-1]
+    due_at(site, 2, NOW + 3600)
+
+
+def test_a_snooze_spends_no_attempt(site, server, engine):
+    on(engine, Snooze(45, "the remote rests"), None)
+    site.add("py_hook", at=NOW - 60)
+    assert run(engine, server, NOW).snoozed == 1
+    due_at(site, 1, NOW + 45)
+    assert site.row(1)["attempts"] == "0"
+    assert site.logs(1)[-1] == (
+        "action put off via Python runner until 2026-11-23 06:05:45 UTC: the remote rests"
+    )
+
+
+def test_a_cron_expression_without_a_next_date_ends_its_chain(site, server, engine):
+    """The action itself is complete; the line says why nothing follows."""
+    on(engine, None)
+    expression = "0 0 30 2 *"
+    good = schedules.cron(NOW - 60, "0 0 30 1 *").to_bytes().decode()
+    site.add("py_hook", at=NOW - 60, schedule=good.replace('i:3;s:1:"1"', 'i:3;s:1:"2"').replace(
+        str(schedules.cron(NOW - 60, "0 0 30 1 *").at), str(NOW - 60)))  # fmt: skip
+    assert schedules.read(site.row(1)["schedule"].encode()).recurrence == expression
+    run(engine, server, NOW)
+    assert site.statuses() == {"complete": 1}
+    assert site.logs(1)[-1].startswith("no further instance of this action is scheduled:")
+
+
+def leave_behind(engine, server, at: int, begun: int):
+    """A worker claims everything, begins some and dies."""
+    with server.frozen(at):
+        source = engine.source()
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions[:begun])
+    return claim
+
+
+def test_what_a_dead_worker_left_is_taken_back(site, server, engine):
+    """After 300 s of silence: what had begun is retried by its policy, what had not begun is
+    reset and run at once."""
+    on(engine)
+    for number in range(3):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    leave_behind(engine, server, NOW, begun=1)
+    assert run(engine, server, NOW + 299).claimed == 0
+    summary = run(engine, server, NOW + 300)
+    assert (summary.taken_back, summary.retried, summary.completed) == (3, 1, 2)
+    due_at(site, 1, NOW + 300 + 90)
+    assert site.row(1)["attempts"] == "1"
+    assert "its worker died" in site.logs(1)[-1]
+    assert "(attempt 1 of 3)" in site.logs(1)[-1]
+    assert [log for log in site.logs(2) if log == "action reset"] == ["action reset"]
+    assert site.statuses() == {"pending": 1, "complete": 2}
+
+
+def test_a_dead_worker_s_last_attempt_fails_and_its_chain_goes_on(site, server, engine):
+    """PHP ends the chain here: a deliberate difference."""
+    on(engine)
+    site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600), attempts=2)
+    leave_behind(engine, server, NOW, begun=1)
+    assert site.row(1)["attempts"] == "3"
+    assert run(engine, server, NOW + 301).failed == 1
+    assert site.row(1)["status"] == "failed"
+    assert "(attempt 3 of 3, none left)" in site.logs(1)[-1]
+    due_at(site, 2, NOW + 301 + 3600)
+
+
+def test_a_dead_worker_of_a_hook_that_is_not_ours_is_left_alone(site, server, engine):
+    on(engine)
+    site.add("php_hook", at=NOW - 60, status="in-progress", claim_id=5, attempts=1,
+             last_attempt_gmt=sql_date(NOW - 9000))  # fmt: skip
+    site.add("PY_hook", at=NOW - 60, claim_id=5, last_attempt_gmt=sql_date(NOW - 9000))
+    before = site.rows(), site.rows("logs")
+    assert run(engine, server, NOW).taken_back == 0
+    assert (site.rows(), site.rows("logs")) == before
+
+
+def test_a_heartbeat_keeps_running_and_waiting_rows(site, server, engine):
+    """Touched before the 300 s are over, nothing of the claim is taken back."""
+    on(engine)
+    for number in range(2):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions[:1])
+    with server.frozen(NOW + 250):
+        engine.source().beat(claim, [1, 2])
+    assert run(engine, server, NOW + 400).taken_back == 0
+    assert run(engine, server, NOW + 550).taken_back == 2
+
+
+class SlowExecutor:
+    """Says that its one action still runs, a few times; time passes meanwhile."""
+
+    def __init__(self, inner, clock, waits: int) -> None:
+        self.inner, self.clock, self.waits = inner, clock, waits
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def finished(self, wait: float):
+        if self.waits:
+            self.waits -= 1
+            self.clock.now += wait
+            return []
+        return self.inner.finished(wait)
+
+
+def test_the_worker_beats_every_15_seconds_while_a_handler_runs(
+    site, server, engine, clock, monkeypatch
+):
+    """One beat for each quarter of a minute, of the running row and of those that wait."""
+    from runner import app as application
+
+    on(engine)
+    for number in range(3):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    beats = []
+    inline = application.Inline
+    monkeypatch.setattr(application, "Inline", lambda h, c: SlowExecutor(inline(h, c), c, 4))
+    original = application.ActionScheduler.beat
+
+    def beat(self, claim, ids):
+        beats.append((clock.monotonic(), list(ids)))
+        original(self, claim, ids)
+
+    monkeypatch.setattr(application.ActionScheduler, "beat", beat)
+    began = clock.monotonic()
+    assert run(engine, server, NOW).completed == 3
+    assert [round(at - began) for at, _ in beats] == [round(HEARTBEAT * n) for n in range(1, 5)]
+    assert {tuple(ids) for _, ids in beats} == {(1, 2, 3)}
+
+
+def test_an_urgent_row_is_seen_behind_many_older_ones(site, server, engine):
+    """Priority comes first in Action Scheduler, although its hook index knows no priority."""
+    order = []
+    engine.handlers.on("py_hook")(order.append)
+    for number in range(120):
+        site.add("py_hook", [number], at=NOW - 5000 + number)
+    site.add("py_hook", ["urgent"], at=NOW - 10, priority=3)
+    with server.frozen(NOW):
+        engine.run(max_jobs=5)
+    assert order == ["urgent", 0, 1, 2, 3]
+
+
+def test_more_hooks_than_one_statement_holds(site, server, clock):
+    """150 hooks take several statements; every action is found and run once."""
+    calls = []
+    hooks = [f"py_hook_{n}" for n in range(150)]
+    engine = Engine(site, handlers_for(*hooks, calls=calls), clock)
+    for number, hook in enumerate(hooks):
+        site.add(hook, [number], at=NOW - 60)
+    with server.frozen(NOW):
+        assert engine.run().completed == 150
+    assert sorted(calls) == [[n] for n in range(150)]
+
+
+@pytest.mark.parametrize(
+    ("charset", "shown"), [("utf8mb3", "broken ? 日 Größe"), ("latin1", "broken ? ? Größe")]
+)
+def test_an_error_that_the_log_table_cannot_hold(charset, shown, site, server, engine):
+    """On a site whose log column has fewer characters the others become question marks: the
+    outcome is recorded all the same."""
+    site.run(f"ALTER TABLE wp_actionscheduler_logs CONVERT TO CHARACTER SET {charset}")
+    on(engine, Fail("broken 💥 日 Größe"))
+    site.add("py_hook", at=NOW - 60)
+    assert run(engine, server, NOW).failed == 1
+    assert site.logs(1)[-1] == f"action failed via Python runner: {shown}"
