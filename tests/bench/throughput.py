@@ -7,12 +7,12 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
+from bench import reference
+from bench.handlers import HOOKS, handlers
 from support.engine import Engine
 from support.fill import fill
 from support.site import SiteDatabase
 
-from bench import reference
-from bench.handlers import HOOKS, handlers
 from runner.app import RunOptions
 from runner.core.clock import SystemClock
 from runner.core.signals import Stop

@@ -29,7 +29,7 @@ def test_four_runners_run_each_action_once(site, server):
                 SystemClock(),
             )
             summaries.append(engine.run(force=True, batch_size=7))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  shown by the assertion below
             errors.append(error)
 
     with server.frozen(NOW):
@@ -83,8 +83,9 @@ def test_a_php_insert_is_not_blocked_by_a_claim(site, server, clock):
         def mark(tx, ids, offset):
             token = original(tx, ids, offset)
             site.run("SET innodb_lock_wait_timeout = 1")
-            for at in (NOW - 2000, NOW - 500, NOW + 500):
-                inserted.append(site.add("py_hook", ["php"], at=at))
+            inserted.extend(
+                site.add("py_hook", ["php"], at=at) for at in (NOW - 2000, NOW - 500, NOW + 500)
+            )
             return token
 
         source._ownership.mark = mark

@@ -8,6 +8,7 @@ from support.engine import Engine, handlers_for
 from compat import schedules
 from compat.site_time import SiteZone, sql_date
 from runner import Cancel, Fail, Handlers, Retry, RetryPolicy, Snooze
+from runner import app as application
 from runner.operations.worker import HEARTBEAT
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
@@ -242,8 +243,6 @@ def test_the_worker_beats_every_15_seconds_while_a_handler_runs(
     site, server, engine, clock, monkeypatch
 ):
     """One beat for each quarter of a minute, of the running row and of those that wait."""
-    from runner import app as application
-
     on(engine)
     for number in range(3):
         site.add("py_hook", [number], at=NOW - 60 + number)

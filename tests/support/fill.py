@@ -14,7 +14,8 @@ def fill(
     status = "complete" if mix == "complete" else "pending"
     claim = 9_000_000 if mix == "complete" else 0
     attempted = sql_date(at) if mix == "complete" else ZERO
-    names = "ELT(1 + seq MOD %d, %s)" % (len(hooks), ", ".join(f"'{hook}'" for hook in hooks))
+    quoted = ", ".join(f"'{hook}'" for hook in hooks)
+    names = f"ELT(1 + seq MOD {len(hooks)}, {quoted})"
     schedule = schedules.simple(at).to_bytes().decode()
     site.run(
         f"INSERT INTO {site.table('actions')} (hook, status, scheduled_date_gmt, scheduled_date_local,"

@@ -187,8 +187,7 @@ def _wait(server: Server, socket: str | None = None) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            _knock(server, socket)
-            return
+            return _knock(server, socket)
         except OSError as error:
             ended = server.process is not None and server.process.poll() is not None
             if ended or time.monotonic() > deadline:
@@ -226,8 +225,8 @@ _containers = []
 
 def _docker() -> Server:
     try:
-        from docker.errors import DockerException
-        from testcontainers.community.mysql import MySqlContainer
+        from docker.errors import DockerException  # noqa: PLC0415  slow to import
+        from testcontainers.community.mysql import MySqlContainer  # noqa: PLC0415
     except ImportError as error:
         raise NoServer(f"testcontainers is not installed: {error}") from error
     image = os.environ.get("RUNNER_TEST_IMAGE", "mariadb:11.4")
