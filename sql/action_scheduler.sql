@@ -5,7 +5,7 @@
 -- name: due
 -- The oldest due rows of one hook, without locks: one short index range. Repeated for each hook.
 -- HEX makes the comparison exact: by the column's collation OK_Hook would equal ok_hook.
-SELECT 'due' AS kind, action_id, priority, attempts, scheduled_date_gmt, UNIX_TIMESTAMP() AS now
+SELECT 'due' AS kind, action_id, priority, attempts, scheduled_date_gmt, {now} AS now
 FROM (
   SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt
   FROM {actions} {hook_index}
@@ -17,7 +17,7 @@ FROM (
 -- name: urgent
 -- Due rows of one priority above the normal one, whatever their hook, so that an urgent row is
 -- seen although many older ones of its hook wait. Bounded: reads :limit rows, then drops others'.
-SELECT 'due' AS kind, action_id, priority, attempts, scheduled_date_gmt, UNIX_TIMESTAMP() AS now
+SELECT 'due' AS kind, action_id, priority, attempts, scheduled_date_gmt, {now} AS now
 FROM (
   SELECT action_id, hook, group_id, priority, attempts, scheduled_date_gmt
   FROM {actions} {claim_index}
@@ -31,7 +31,7 @@ WHERE HEX(hook) IN (:hooks_hex) /*groups*/
 -- Rows of ours that a dead worker left: claimed or begun, and not touched for :expiry seconds.
 -- A zero date counts as old, NULL never matches (as Action Scheduler's cleaner reads it).
 SELECT 'expired' AS kind, action_id, {priority} AS priority, attempts, scheduled_date_gmt,
-  UNIX_TIMESTAMP() AS now
+  {now} AS now
 FROM (
   SELECT * FROM (
     SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt

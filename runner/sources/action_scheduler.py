@@ -50,17 +50,17 @@ class ActionScheduler:
         """
         self.contended = False
         for attempt in range(CONTENDED_TRIES):
+            monotonic = self._database.clock.monotonic()
             found = self._ownership.find(self._database, limit, expired=expired)
             if not found.due and not found.expired:
                 return None
-            if claim := self._take(found):
+            if claim := self._take(found, monotonic):
                 return claim
             self._database.clock.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311
         self.contended = True
         return None
 
-    def _take(self, found: Found) -> Claim | None:
-        monotonic = self._database.clock.monotonic()
+    def _take(self, found: Found, monotonic: float) -> Claim | None:
         tokens: list[int] = []  # of tries whose COMMIT had no answer
 
         def unit(tx: Transaction) -> Claim | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from compat.action_scheduler import CREATED, FAILURE_THRESHOLD, chain_ended
 from compat.cron_expression import CronError
 from compat.schedules import ScheduleError
-from compat.site_time import sql_date
+from compat.site_time import ZERO, sql_date
 from runner.core.model import Dead
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def continue_chain(
         return [(action.id, chain_ended(str(error)))]
     if following is None or following.at is None:
         return []
+    if sql_date(following.at) == ZERO:  # would be due at once, and so would the one after it
+        return [(action.id, chain_ended("its next date is outside the calendar"))]
     new_id = tx.insert(
         queries["next_instance"],
         id=action.id,

@@ -154,7 +154,7 @@ def test_a_future_action_that_is_run_at_once(name, site, server, engine):
         source = engine.source()
         date = record["before"]["actions"][0]["scheduled_date_gmt"]
         found = Found((Candidate(1, (10, 0, date, 1)),), (), float(record["now_ts_after"]))
-        claim = source._take(found)
+        claim = source._take(found, engine.clock.monotonic())
         source.advance(claim, [], claim.actions)
         source.advance(claim, [Settlement(claim.actions[0], Completed())], [])
         source.release(claim, [])
