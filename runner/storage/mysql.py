@@ -80,14 +80,16 @@ class MySQL:
 
     def connect(self) -> Any:
         dsn = self._dsn
+        socket = dsn.socket or _default_socket(dsn.host)
         connection = _Connection(
             host=dsn.host or "127.0.0.1",
             port=dsn.port,
             user=dsn.user,
             password=dsn.password,
             database=dsn.database,
-            unix_socket=dsn.socket or _default_socket(dsn.host),
+            unix_socket=socket,
             ssl={"ca": dsn.ssl_ca} if dsn.ssl_ca else None,
+            ssl_disabled=True if socket else None,  # a socket needs no TLS, nor its set-up time
             charset="utf8mb4",
             autocommit=None,
             connect_timeout=CONNECT_TIMEOUT,

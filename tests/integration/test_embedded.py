@@ -1,0 +1,89 @@
+"""The same source on SQLite, the embedded default."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from compat.site_time import sql_date
+from runner.app import App, RunOptions
+from runner.config import Connection
+from runner.core.signals import Stop
+from runner.demo import shop
+from runner.demo.handlers import handlers
+from runner.storage.dsn import parse
+from runner.storage.sqlite import SQLite
+
+NOW = 1_795_413_900
+
+
+class Shop:
+    """The demo's shop at a time that the test sets."""
+
+    def __init__(self, path, clock) -> None:
+        self.path, self.now = path, NOW
+        shop.build(path, NOW)
+        self.app = App(Connection(parse(f"sqlite:///{path}"), "wp_"), handlers, (), clock)
+        self.app._driver = lambda _: SQLite(str(path), now=lambda: self.now)
+
+    def run(self, **changes):
+        stop = Stop()
+        try:
+            return self.app.run(RunOptions(inline=True, **changes), stop)
+        finally:
+            stop.close()
+
+    def query(self, text: str) -> list[tuple]:
+        connection = sqlite3.connect(self.path)
+        try:
+            return connection.execute(text).fetchall()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def demo(tmp_path, clock):
+    return Shop(tmp_path / "shop.sqlite", clock)
+
+
+def test_the_demo_s_queue_drains(demo):
+    """Some fail, two are retried, one recurs, the rest is complete; nothing stays claimed."""
+    summary = demo.run()
+    assert (summary.claimed, summary.completed, summary.retried, summary.failed) == (221, 217, 2, 2)
+    statuses = dict(
+        demo.query("SELECT status, COUNT(*) FROM wp_actionscheduler_actions GROUP BY 1")
+    )
+    assert statuses == {"complete": 217, "pending": 3, "failed": 2}
+    assert demo.query("SELECT * FROM wp_actionscheduler_claims") == []
+    dates = demo.query(
+        "SELECT hook, scheduled_date_gmt FROM wp_actionscheduler_actions WHERE status = 'pending'"
+    )
+    assert sorted(dates) == [
+        ("demo_clean_carts", sql_date(NOW + 3600)),
+        ("demo_sync_product", sql_date(NOW + 60)),
+        ("demo_sync_product", sql_date(NOW + 60)),
+    ]
+
+
+def test_retries_come_when_their_time_has_come(demo):
+    demo.run()
+    demo.now = NOW + 59
+    assert demo.run().claimed == 0
+    demo.now = NOW + 60
+    assert demo.run().retried == 2
+
+
+def test_abandoned_work_is_taken_back(demo):
+    """What a dead worker had begun is judged, what it had only claimed runs."""
+    with demo.app.open() as (database, site):
+        source = demo.app.source(database, site, RunOptions())
+        claim = source.claim(10)
+        source.advance(claim, [], claim.actions[:1])
+    demo.now = NOW + 299
+    assert demo.run().taken_back == 0
+    demo.now = NOW + 300
+    assert demo.run().taken_back == 10
+    assert demo.query(
+        "SELECT COUNT(*) FROM wp_actionscheduler_actions WHERE claim_id > 0 AND status = 'pending'"
+    ) == [(0,)]
