@@ -109,7 +109,7 @@ class App:
 
     def _lock_name(self, groups: Sequence[str]) -> str:
         """Named locks are the server's, so the name carries database, prefix and group."""
-        facts = "\0".join([self.connection.dsn.database, self.connection.prefix, *sorted(groups)])
+        facts = "\0".join([self.connection.dsn.place(), self.connection.prefix, *sorted(groups)])
         return "runner:" + hashlib.sha256(facts.encode()).hexdigest()[:40]
 
     def _worker(
@@ -188,7 +188,11 @@ def _file_lock(connection: Connection, lock: str | None) -> Iterator[None]:
         return
     import fcntl  # noqa: PLC0415  only for the embedded default
 
-    path = Path(f"{connection.dsn.database}.{lock.removeprefix('runner:')[:8]}.lock")
+    place = connection.dsn.place()
+    if not Path(place).is_file():
+        yield  # the driver says what is wrong
+        return
+    path = Path(f"{place}.{lock.removeprefix('runner:')[:8]}.lock")
     try:
         handle: IO[str] = path.open("w")
     except OSError as error:

@@ -88,6 +88,7 @@ def _facts(database: Database, queries: Queries, tables: Tables, lock: str | Non
     parts = [queries["probe"], queries["options"]]
     if lock:
         parts.append(queries["named_lock"])
+    database.connect()
     try:
         return database.query("\nUNION ALL\n".join(parts), tables=names, lock=lock)
     except DatabaseError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -24,6 +25,13 @@ COMMANDS = {
 
 class _Lazy(click.Group):
     """Knows its commands by name, so that one command does not pay for the others' imports."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click itself would call it an error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has gone: no more words
+            return 0
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's interface
         return list(COMMANDS)
@@ -68,17 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         result = cli.main(args=given, prog_name="runner", standalone_mode=False)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         _complain(error.format_message() + _hint(error))
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has gone: no more words
-        sys.exit(0)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  a user gets a line, no traceback
         if debug:
-            raise
+            traceback.print_exc()
         sys.exit(_exit_code(error))
     sys.exit(result if isinstance(result, int) else 0)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from runner import config
 from runner.app import App
-from runner.core.errors import ConfigError
+from runner.core.errors import ConfigError, UsageError
 from runner.handlers import Handlers, loading
 
 if TYPE_CHECKING:
@@ -42,9 +44,12 @@ def handler_options(function: F) -> F:
     return _HANDLERS(function)
 
 
-def names_list(value: str | None) -> tuple[str, ...]:
-    """`a,b` as a tuple."""
-    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+def names_list(option: str, value: str | None) -> tuple[str, ...]:
+    """`a,b` as a tuple, empty when the option was not given. Raises UsageError for no name."""
+    names = tuple(part.strip() for part in (value or "").split(",") if part.strip())
+    if value is not None and not names:
+        raise UsageError(f"{option} names nothing: leave it out, or give names with commas between")
+    return names
 
 
 def make_app(
@@ -62,7 +67,8 @@ def load_handlers(flags: tuple[str, ...], *, required: bool) -> tuple[Handlers, 
             "no handlers are configured. Give --handlers shop.jobs:handlers or RUNNER_HANDLERS;"
             " `handlers` is a runner.Handlers object in your module"
         )
-    loaded = loading.load(names)
+    with contextlib.redirect_stdout(sys.stderr):  # ours alone, for --json's sake
+        loaded = loading.load(names)
     if required and not loaded:
         raise ConfigError(f"no hook is registered in {', '.join(names)}: nothing could be run")
     return loaded, names

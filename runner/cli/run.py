@@ -111,8 +111,8 @@ def command(
     the run.
     """
     app = make_app(dsn, prefix, handlers)
-    if hooks:
-        app.handlers = app.handlers.only(names_list(hooks))
+    if wanted := names_list("--hooks", hooks):
+        app.handlers = app.handlers.only(wanted)
     stop = Stop()
     with stop.listening(), _Bar(shown=not (quiet or as_json)) as bar:
         summary = app.run(_run_options(options), stop, bar.progress())
@@ -123,8 +123,8 @@ def command(
 
 
 def _run_options(options: dict[str, Any]) -> RunOptions:
-    groups = names_list(options.pop("group"))
-    excluded = names_list(options.pop("exclude_groups"))
+    groups = names_list("--group", options.pop("group"))
+    excluded = names_list("--exclude-groups", options.pop("exclude_groups"))
     if groups and excluded:
         raise UsageError("--group and --exclude-groups cannot be given together")
     options["memory_limit"] *= MEGABYTE
@@ -142,7 +142,10 @@ def _report(summary: Summary, *, quiet: bool, as_json: bool) -> None:
 
 def _sentence(summary: Summary) -> str:
     if not summary.claimed and not summary.taken_back:
-        return "nothing is due" if not summary.contended else "others hold every due action"
+        if summary.contended:
+            return "others hold every due action"
+        idle = summary.stopped == "nothing left"
+        return "nothing is due" if idle else f"nothing was begun ({summary.stopped})"
     parts = [f"completed {summary.completed}"]
     names = ("retried", "snoozed", "failed", "canceled", "corrupt", "lost")
     parts += [f"{name} {count}" for name in names if (count := getattr(summary, name))]

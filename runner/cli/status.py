@@ -36,9 +36,10 @@ def command(
 
 
 def _text(shown: Snapshot) -> str:
+    schema = printable(shown.schema) or "?"
     lines = [
         f"site         {printable(shown.site) or '(no address)'} (prefix {shown.prefix})",
-        f"database     {printable(shown.server)}, Action Scheduler schema {shown.schema or '?'}",
+        f"database     {printable(shown.server)}, Action Scheduler schema {schema}",
         f"time zone    {printable(shown.time_zone)}",
         f"PHP's runner {shown.php_runner}",
         "",

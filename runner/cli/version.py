@@ -11,7 +11,7 @@ from compat.action_scheduler import NEWEST_SCHEMA
 from runner import __version__
 
 
-@click.command("version")
+@click.command("version", epilog="Example:  runner version --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, as_json: bool) -> None:
     """Show versions: of the runner, of Python, and which table schemas are known."""

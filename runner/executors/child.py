@@ -31,15 +31,19 @@ def main(descriptor: int, parent: int) -> None:
         handlers = load(names)
     except RunnerError as error:
         send(channel, {"refused": str(error)})
+        channel.close()
         return
     send(channel, {"ready": os.getpid()})
+    own = os.getpid()
     while (message := receive(channel)) is not None:
         result = call(handlers, Job(**message))
+        if os.getpid() != own:
+            os._exit(0)  # a fork that the handler made and let return: it must not answer too
+        failure = asdict(result) if result else None
         try:
-            failure = asdict(result) if result else None
-            send(channel, {"failure": failure, "memory": peak_memory()})
-        except ConnectionError:
-            return
+            send(channel, {"id": message["id"], "failure": failure, "memory": peak_memory()})
+        except OSError:  # the handler closed it, or the runner is gone
+            os._exit(1)
 
 
 def _die_with(parent: int) -> None:

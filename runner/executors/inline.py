@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 from runner.core.model import Attempt
@@ -39,7 +41,8 @@ class Inline:
         while self._waiting:
             action = self._waiting.pop()
             began = self._clock.monotonic()
-            failure = call(self._handlers, Job.of(action))
+            with contextlib.redirect_stdout(sys.stderr):
+                failure = call(self._handlers, Job.of(action))
             attempts.append(Attempt(action, self._clock.monotonic() - began, failure))
         return attempts
 

@@ -52,6 +52,7 @@ class Child:
                 stdout=2,  # what handlers print must not mix with the runner's own output
                 start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
             )
+        self.death = _death_watch(self.process.pid)
         self.action: Action | None = None
         self.began = 0.0
         self.deadline = 0.0
@@ -77,10 +78,11 @@ class Child:
 
         The child is gone afterwards if it died.
         """
-        try:
+        if self.died():
+            self.channel.settimeout(0.0)  # a fork may hold the channel: wait for nobody
+        answer = None
+        with contextlib.suppress(TimeoutError, BlockingIOError, ValueError):
             answer = receive(self.channel)
-        except (TimeoutError, ValueError):
-            answer = None
         if answer is None:
             return self._obituary(), 0
         failure = answer["failure"]
@@ -99,8 +101,8 @@ class Child:
         how = f"exit code {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
         return HandlerFailure("crash", f"the handler process {pid} died: {how}")
 
-    def alive(self) -> bool:
-        return self.process.returncode is None
+    def died(self) -> bool:
+        return self.process.poll() is not None
 
     def kill(self) -> None:
         """Kills the child and what it started."""
@@ -108,6 +110,9 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.channel.close()
+        if self.death is not None:
+            os.close(self.death)
+            self.death = None
 
 
 class Processes:
@@ -133,6 +138,8 @@ class Processes:
     def prepare(self) -> None:
         """Starts the children that are missing, so that one that cannot start is known before
         an action begins. Raises HandlerError."""
+        for child in [c for c in self._children if c.action is None and c.died()]:
+            self._bury(child)
         while len(self._children) < self._count:
             self._children.append(Child(self._names))
 
@@ -162,6 +169,7 @@ class Processes:
 
     def _wait(self, running: Sequence[Child], seconds: float) -> set[object]:
         channels = {child.channel.fileno(): child.channel for child in running}
+        channels |= {child.death: child.channel for child in running if child.death is not None}
         poll = select.poll()
         for descriptor in (*channels, self._stop.wakeup):
             poll.register(descriptor, select.POLLIN)
@@ -175,17 +183,25 @@ class Processes:
         action = child.action
         assert action is not None  # noqa: S101  only running children end
         failure, memory = (killed, 0) if killed else child.result()
-        if killed:
-            child.kill()
-        if not child.alive():
-            self._children.remove(child)
+        if killed or child.died():
+            self._bury(child)
         child.action = None
         return Attempt(action, self._clock.monotonic() - child.began, failure, memory)
+
+    def _bury(self, child: Child) -> None:
+        child.kill()
+        self._children.remove(child)
 
     def close(self) -> None:
         for child in self._children:
             child.kill()
         self._children.clear()
+
+
+def _death_watch(pid: int) -> int | None:
+    """A descriptor that becomes readable when the process dies (Linux): its channel may live on
+    in what it forked."""
+    return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
 
 
 _INTERRUPTED = HandlerFailure("interrupted", "the runner was told to stop at once")

@@ -43,9 +43,9 @@ def _one(name: str) -> Handlers:
         raise HandlerError(f"--handlers {name}: expected package.module:attribute")
     try:
         module = importlib.import_module(module_name)
-    except HandlerError:
+    except (HandlerError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise HandlerError(
             f"cannot import handlers from {module_name}: {type(error).__name__}: {error}"
         ) from error

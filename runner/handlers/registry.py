@@ -72,7 +72,7 @@ class Handlers:
     ) -> None:
         if not hook or len(hook.encode()) > LONGEST_HOOK:
             raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} bytes")
-        if timeout <= 0:
+        if not timeout > 0:
             raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
         if not isinstance(retry, RetryPolicy):
             raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")

@@ -119,7 +119,13 @@ class Worker:
         finally:
             self._source.release(claim, tuple(batch.waiting))
         if claim.actions and self._pause and not self._limits.reached():
-            self._clock.sleep(self._pause)
+            self._rest()
+
+    def _rest(self) -> None:
+        """The pause between batches; a signal ends it."""
+        until = self._clock.monotonic() + self._pause
+        while not self._limits.reached() and (left := until - self._clock.monotonic()) > 0:
+            self._clock.sleep(min(left, 0.1))
 
     def _count_claim(self, claim: Claim) -> None:
         self.summary.claimed += len(claim.actions) + claim.corrupt
@@ -132,8 +138,17 @@ class Worker:
         while outcomes or self._executor.busy() or (batch.waiting and not self._limits.reached()):
             starting = self._next(batch)
             if outcomes or starting:
-                self._count(self._source.advance(claim, outcomes, starting), batch)
+                self._count(self._advance(claim, outcomes, starting, batch), batch)
             outcomes = self._judge(claim, self._wait(claim, batch))
+
+    def _advance(
+        self, claim: Claim, settled: list[Settlement], starting: list[Action], batch: _Batch
+    ) -> Held:
+        try:
+            return self._source.advance(claim, settled, starting)
+        except BaseException:
+            batch.waiting.extendleft(reversed(starting))  # to be handed back with the rest
+            raise
 
     def _next(self, batch: _Batch) -> list[Action]:
         """What begins now: one for each idle place, none once a limit is reached."""

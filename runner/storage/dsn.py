@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from runner.core.errors import ConfigError
@@ -25,6 +26,10 @@ class Dsn:
     ssl_ca: str = ""
     prefix: str | None = None
     password_given: bool = False
+
+    def place(self) -> str:
+        """The database's name; of a SQLite file its real path, however it was written."""
+        return str(Path(self.database).resolve()) if self.dialect == "sqlite" else self.database
 
     def where(self) -> str:
         """The place in words, without secrets."""

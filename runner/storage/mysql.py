@@ -10,7 +10,7 @@ import pymysql
 from pymysql.constants import CLIENT, FIELD_TYPE
 from pymysql.converters import conversions
 
-from runner.core.errors import DatabaseError, DatabaseGone
+from runner.core.errors import ConfigError, DatabaseError, DatabaseGone
 from runner.storage.db import Conflict, LostConnection
 from runner.storage.queries import Queries
 
@@ -80,6 +80,8 @@ class MySQL:
 
     def connect(self) -> Any:
         dsn = self._dsn
+        if dsn.ssl_ca and not Path(dsn.ssl_ca).is_file():
+            raise ConfigError(f"the DSN's ssl_ca names {dsn.ssl_ca}, which is no file")
         socket = dsn.socket or _default_socket(dsn.host)
         connection = _Connection(
             host=dsn.host or "127.0.0.1",
@@ -93,12 +95,14 @@ class MySQL:
             charset="utf8mb4",
             autocommit=None,
             connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=CONNECT_TIMEOUT,  # for the greeting; statements may take longer
             client_flag=CLIENT.FOUND_ROWS,
             conv=_TEXT_DATES,
             defer_connect=True,
         )
         connection.table = self._table
         connection.connect()
+        connection._read_timeout = None  # type: ignore[attr-defined] # noqa: SLF001  no other way
         return connection
 
     def begin(self, connection: Any) -> None:
@@ -111,11 +115,11 @@ class MySQL:
         """Turns a driver's error into what the runner can act on."""
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
+        where = self._dsn.where()
         if isinstance(error, (OSError, struct.error, pymysql.err.InterfaceError)) or code in _LOST:
-            return LostConnection(text or "the connection is closed")
+            return LostConnection(f"{where}: {text or 'the connection is closed'}")
         if code in _CONFLICT:
             return Conflict(text)
-        where = self._dsn.where()
         if code in _UNREACHABLE:
             return DatabaseGone(f"cannot reach {where}: {text}. Is the server running?")
         if isinstance(error, RuntimeError):  # sha2 login over plain TCP needs cryptography
