@@ -108,6 +108,11 @@ WHERE action_id IN (:ids) AND claim_id = :claim
   AND ((status = 'in-progress' AND action_id IN (:finished))
     OR (status = 'pending' AND action_id IN (:starting)))
 
+-- name: unbegin
+-- Takes back a mark that was made ahead: the action did not begin. Still under the claim.
+UPDATE {actions} {by_key} SET attempts = attempts - 1, status = 'pending'
+WHERE action_id IN (:ids) AND claim_id = :claim AND status = 'in-progress'
+
 -- name: postpone
 -- Pending again, later: retried or snoozed. The schedule goes with the date, since WordPress
 -- shows the schedule's.

@@ -147,10 +147,29 @@ Outcome = Completed | Retried | Snoozed | Dead | Cancelled
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """An outcome on its way to the source."""
+    """An outcome on its way to the source. `marked_ahead`: the action began without a log line
+    of its own, which is written now."""
 
     action: Action
     outcome: Outcome
+    marked_ahead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one turn is to write: outcomes, what begins, and what was marked ahead and is not to
+    run now. `ahead`: those that begin are only marked, and nothing says yet that they started."""
+
+    settled: tuple[Settlement, ...] = ()
+    starting: tuple[Action, ...] = ()
+    unmarked: tuple[Action, ...] = ()
+    ahead: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.settled or self.starting or self.unmarked)
+
+    def actions(self) -> tuple[Action, ...]:
+        return (*(s.action for s in self.settled), *self.starting, *self.unmarked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +178,7 @@ class Held:
 
     settled: tuple[Settlement, ...] = ()
     started: tuple[Action, ...] = ()
+    unmarked: tuple[Action, ...] = ()
     lost: tuple[Action, ...] = ()
 
 

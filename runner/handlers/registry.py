@@ -22,13 +22,18 @@ DEFAULT_TIMEOUT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One hook's callable. `timeout` is in seconds: then its process is killed."""
+    """One hook's callable. `timeout` is in seconds: then its process is killed.
+
+    `idempotent` says that running an action again does no harm: many short ones are then marked
+    ahead and recorded together (see runner.operations.windows).
+    """
 
     hook: str
     function: Callable[..., Any]
     retry: RetryPolicy
     timeout: float
     signature: Signature
+    idempotent: bool = False
 
     @property
     def name(self) -> str:
@@ -45,9 +50,16 @@ class Handlers:
     _by_hook: dict[str, Handler] = field(default_factory=dict)
 
     def on(
-        self, *hooks: str, retry: RetryPolicy | None = None, timeout: float | None = None
+        self,
+        *hooks: str,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+        idempotent: bool = False,
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more hooks.
+
+        `idempotent` allows fast windows: after a crash of the runner, an action of a window may
+        run again although it had been done, and is counted as begun although it had not.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its
         column, and a signature that no action could be bound to.
@@ -60,6 +72,7 @@ class Handlers:
                     function,
                     self.retry if retry is None else retry,
                     self.timeout if timeout is None else timeout,
+                    idempotent=idempotent,
                 )
             return function
 
@@ -68,7 +81,13 @@ class Handlers:
         return register
 
     def _add(
-        self, hook: str, function: Callable[..., Any], retry: RetryPolicy, timeout: float
+        self,
+        hook: str,
+        function: Callable[..., Any],
+        retry: RetryPolicy,
+        timeout: float,
+        *,
+        idempotent: bool,
     ) -> None:
         if not hook or len(hook.encode()) > LONGEST_HOOK:
             raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} bytes")
@@ -77,7 +96,7 @@ class Handlers:
         if not isinstance(retry, RetryPolicy):
             raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
         signature = Signature.of(function)
-        handler = Handler(hook, function, retry, float(timeout), signature)
+        handler = Handler(hook, function, retry, float(timeout), signature, idempotent)
         if other := self._by_hook.get(hook):
             raise HandlerError(f"hook {hook} has two handlers: {other.name} and {handler.name}")
         self._by_hook[hook] = handler

@@ -19,6 +19,7 @@ from runner.core.model import (
     Snoozed,
     Summary,
 )
+from runner.operations.windows import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +41,13 @@ class Source(Protocol):
     def claim(self, limit: int, *, expired: bool = False) -> Claim | None: ...
 
     def advance(
-        self, claim: Claim, settled: Sequence[Settlement], starting: Sequence[Action]
+        self,
+        claim: Claim,
+        settled: Sequence[Settlement],
+        starting: Sequence[Action],
+        *,
+        unmarked: Sequence[Action] = (),
+        ahead: bool = False,
     ) -> Held: ...
 
     def beat(self, claim: Claim, ids: Sequence[int]) -> None: ...
@@ -88,6 +95,7 @@ class Worker:
         self._pause = pause
         self._expiry = expiry
         self._on_settled = on_settled or (lambda _: None)
+        self._pace = Pace()
 
     def run(self) -> Summary:
         """Works until nothing is due or a limit is reached; what was not begun is handed back."""
@@ -134,45 +142,102 @@ class Worker:
         self._limits.batches_claimed += bool(claim.actions or claim.corrupt)
 
     def _turns(self, claim: Claim, batch: _Batch) -> None:
-        outcomes = self._judge(claim, [self._expired(action) for action in claim.expired])
-        while outcomes or self._executor.busy() or (batch.waiting and not self._limits.reached()):
-            starting = self._next(batch)
-            if outcomes or starting:
-                self._count(self._advance(claim, outcomes, starting, batch), batch)
-            outcomes = self._judge(claim, self._wait(claim, batch))
+        outcomes = self._judge(claim, batch, [self._expired(action) for action in claim.expired])
+        while outcomes or batch.busy(self._executor) or self._may_begin(batch):
+            if not batch.ahead or batch.late or self._limits.reached():
+                self._turn(claim, batch, outcomes)
+                outcomes = []
+            self._submit(batch)
+            outcomes += self._judge(claim, batch, self._wait(claim, batch))
 
-    def _advance(
-        self, claim: Claim, settled: list[Settlement], starting: list[Action], batch: _Batch
-    ) -> Held:
+    def _may_begin(self, batch: _Batch) -> bool:
+        return bool(batch.waiting) and not self._limits.reached()
+
+    def _turn(self, claim: Claim, batch: _Batch, settled: list[Settlement]) -> None:
+        """One transaction: what finished is settled, what was marked ahead and must not run now is
+        un-marked, what is next begins."""
+        unmarked = [*batch.ahead]
+        starting = [] if unmarked else self._next(batch)
+        if not (settled or starting or unmarked):
+            return
         try:
-            return self._source.advance(claim, settled, starting)
+            held = self._source.advance(
+                claim, settled, starting, unmarked=unmarked, ahead=len(starting) > 1
+            )
         except BaseException:
             batch.waiting.extendleft(reversed(starting))  # to be handed back with the rest
             raise
+        batch.late = False
+        batch.ahead.clear()
+        batch.waiting.extendleft(reversed(held.unmarked))
+        batch.ahead.extend(held.started)
+        batch.marked -= {a.id for a in held.unmarked}
+        batch.marked |= {a.id for a in held.started} if len(starting) > 1 else set()
+        self._count(held)
 
     def _next(self, batch: _Batch) -> list[Action]:
-        """What begins now: one for each idle place, none once a limit is reached."""
+        """What begins now: a window for each idle place, none once a limit is reached."""
         room = 0 if self._limits.reached() else self._executor.room()
-        if room and batch.waiting:
-            self._executor.prepare()
-        starting = [batch.waiting.popleft() for _ in range(min(room, len(batch.waiting)))]
-        self._limits.jobs_begun += len(starting)
-        return starting
+        if not room or not batch.waiting:
+            return []
+        self._executor.prepare()
+        size = max(room, self._pace.window(batch.waiting, self._handlers))
+        return [batch.waiting.popleft() for _ in range(min(size, len(batch.waiting)))]
+
+    def _submit(self, batch: _Batch) -> None:
+        """Hands what has begun to idle places; the rest of a window waits for them."""
+        while batch.ahead and self._executor.room():
+            if batch.ahead[0].id in batch.marked and (batch.late or self._limits.reached()):
+                return
+            action = batch.ahead.popleft()
+            batch.running[action.id] = (action.hook, self._clock.monotonic())
+            self._limits.jobs_begun += 1
+            self._executor.submit(action)
 
     def _wait(self, claim: Claim, batch: _Batch) -> list[Attempt]:
-        """Waits for a result, and keeps the claim alive meanwhile."""
+        """Waits for a result, keeps the claim alive meanwhile, and ends a window that is late."""
         while self._executor.busy():
-            due = batch.last_beat + HEARTBEAT - self._clock.monotonic()
-            if attempts := self._executor.finished(max(due, 0.0)):
+            attempts = self._executor.finished(self._patience(batch))
+            self._learn(batch, attempts)
+            if attempts:
                 return attempts
             if self._clock.monotonic() - batch.last_beat >= HEARTBEAT:
                 self._source.beat(claim, batch.live())
                 batch.last_beat = self._clock.monotonic()
+            if self._overruns(batch):
+                return []
         return []
 
-    def _judge(self, claim: Claim, attempts: Sequence[Attempt]) -> list[Settlement]:
+    def _patience(self, batch: _Batch) -> float:
+        """Seconds to wait for a result: until the next heartbeat, or until a window is late."""
+        moments = [batch.last_beat + HEARTBEAT]
+        if batch.ahead:
+            moments += [began + self._pace.late_after(h) for h, began in batch.running.values()]
+        return max(min(moments) - self._clock.monotonic(), 0.0)
+
+    def _overruns(self, batch: _Batch) -> bool:
+        now = self._clock.monotonic()
+        batch.late = bool(batch.ahead) and any(
+            now - began >= self._pace.late_after(hook) for hook, began in batch.running.values()
+        )
+        return batch.late
+
+    def _learn(self, batch: _Batch, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            hook = attempt.action.hook
+            batch.running.pop(attempt.action.id, None)
+            died = attempt.failure is not None and attempt.failure.kind in _DEATHS
+            overran = attempt.elapsed > self._pace.late_after(hook)
+            batch.late = batch.late or (bool(batch.ahead) and (died or overran))
+            if not died:
+                self._pace.learn(hook, attempt.elapsed)
+
+    def _judge(self, claim: Claim, batch: _Batch, attempts: Sequence[Attempt]) -> list[Settlement]:
         now = claim.database_time(self._clock.monotonic())
-        return [Settlement(a.action, self._outcome(a, now)) for a in attempts]
+        return [
+            Settlement(a.action, self._outcome(a, now), a.action.id in batch.marked)
+            for a in attempts
+        ]
 
     def _outcome(self, attempt: Attempt, now: float) -> Outcome:
         self._limits.memory_seen = max(self._limits.memory_seen, attempt.memory)
@@ -185,31 +250,39 @@ class Worker:
         text = f"its worker died: nothing was heard of it for {self._expiry} seconds"
         return Attempt(action, 0.0, HandlerFailure("expired", text))
 
-    def _count(self, held: Held, batch: _Batch) -> None:
+    def _count(self, held: Held) -> None:
         for settlement in held.settled:
-            batch.running.discard(settlement.action.id)
             counter = _COUNTERS[type(settlement.outcome)]
             setattr(self.summary, counter, getattr(self.summary, counter) + 1)
             self._on_settled(settlement)
-        for action in held.lost:
-            batch.running.discard(action.id)
-            self.summary.lost += 1
-        for action in held.started:
-            batch.running.add(action.id)
-            self._executor.submit(action)
+        self.summary.lost += len(held.lost)
 
 
 class _Batch:
-    """The state of one claim while it is worked through."""
+    """The state of one claim while it is worked through.
+
+    `waiting` has not begun; `ahead` is written as begun and not yet handed to the executor;
+    `marked` are the ids of a window, whose start is not in the log yet; `running` maps an id to
+    its hook and the monotonic time it was handed over. `late` says that the window ends here.
+    """
 
     def __init__(self, claim: Claim, now: float) -> None:
         self.waiting = deque(claim.actions)
-        self.running: set[int] = set()
+        self.ahead: deque[Action] = deque()
+        self.marked: set[int] = set()
+        self.running: dict[int, tuple[str, float]] = {}
+        self.late = False
         self.last_beat = now
 
-    def live(self) -> list[int]:
-        return sorted(self.running | {action.id for action in self.waiting})
+    def busy(self, executor: Executor) -> bool:
+        return bool(self.ahead) or executor.busy()
 
+    def live(self) -> list[int]:
+        return sorted({*self.running} | {action.id for action in (*self.ahead, *self.waiting)})
+
+
+_DEATHS = frozenset({"crash", "timeout", "interrupted"})
+"""Ends of a process: what was marked ahead for it has not begun."""
 
 _COUNTERS = {
     Completed: "completed",

@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import RESET, unreadable
-from runner.core.model import Claim, Status
+from runner.core.model import Claim, Status, Step
 from runner.sources.rows import Unreadable, to_action
 from runner.sources.turn import NotAllHeld, Turn
 
@@ -128,15 +128,25 @@ class ActionScheduler:
             self._slugs |= {row["group_id"]: row["slug"] for row in found}
 
     def advance(
-        self, claim: Claim, settled: Sequence[Settlement], starting: Sequence[Action]
+        self,
+        claim: Claim,
+        settled: Sequence[Settlement],
+        starting: Sequence[Action],
+        *,
+        unmarked: Sequence[Action] = (),
+        ahead: bool = False,
     ) -> Held:
         """Settles and begins, in one transaction, only what the claim still holds.
+
+        With `ahead`, what begins is only marked (see runner.operations.windows); `unmarked` are
+        actions whose mark is taken back.
 
         Returns what was written. Retried on database errors: an outcome is recorded once, whether
         or not the answer to a COMMIT arrived.
         """
         now = claim.database_time(self._database.clock.monotonic())
-        turn = Turn(self._journal, claim, settled, starting, now)
+        step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
+        turn = Turn(self._journal, claim, step, now)
         try:
             return self._database.unit(turn.write)
         except NotAllHeld:

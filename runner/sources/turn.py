@@ -20,6 +20,7 @@ from runner.core.model import (
     Settlement,
     Snoozed,
     Status,
+    Step,
 )
 from runner.sources.chain import continue_chain
 
@@ -44,48 +45,59 @@ class NotAllHeld(Exception):
 class Turn:
     """The work of one `advance`. `now` is the database's time in epoch seconds."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        claim: Claim,
-        settled: Sequence[Settlement],
-        starting: Sequence[Action],
-        now: float,
-    ) -> None:
+    def __init__(self, journal: Journal, claim: Claim, step: Step, now: float) -> None:
         self._queries = journal.queries
         self._journal = journal
         self._zone = journal.zone
         self._claim = claim
-        self._settled = tuple(settled)
-        self._starting = tuple(starting)
+        self._step = step
         self._now = now
 
     def write(self, tx: Transaction) -> Held:
         """Raises NotAllHeld when something was lost: the caller must roll back."""
         if tx.uncertain:
             return self.write_what_is_held(tx)
-        self._write(tx, self._settled, self._starting)
-        return Held(self._settled, self._starting)
+        step = self._step
+        self._write(tx, step)
+        return Held(step.settled, step.starting, step.unmarked)
 
     def write_what_is_held(self, tx: Transaction) -> Held:
         """Looks at every row under lock first; writes for those still held, and names the rest."""
         rows = self._rows(tx)
-        settled = [s for s in self._settled if self._holds(rows.get(s.action.id), Status.RUNNING)]
-        starting = [a for a in self._starting if self._holds(rows.get(a.id), Status.PENDING)]
-        done: list[Settlement] = []
-        begun: list[Action] = []
-        if tx.uncertain:
-            done = [s for s in self._settled if self._was_settled(tx, rows.get(s.action.id), s)]
-            begun = [a for a in self._starting if self._holds(rows.get(a.id), Status.RUNNING)]
-        self._write(tx, settled, starting)
-        kept = {s.action.id for s in (*settled, *done)} | {a.id for a in (*starting, *begun)}
-        everything = [*(s.action for s in self._settled), *self._starting]
-        lost = tuple(action for action in everything if action.id not in kept)
+        held = self._still_held(rows)
+        done = self._done_already(tx, rows) if tx.uncertain else Step()
+        self._write(tx, held)
+        kept = {action.id for action in (*held.actions(), *done.actions())}
+        lost = tuple(action for action in self._step.actions() if action.id not in kept)
         self._note_ignored(tx, lost, rows)
-        return Held((*settled, *done), (*starting, *begun), lost)
+        return Held(
+            (*held.settled, *done.settled),
+            (*held.starting, *done.starting),
+            (*held.unmarked, *done.unmarked),
+            lost,
+        )
+
+    def _still_held(self, rows: Mapping[int, Row]) -> Step:
+        running, pending = Status.RUNNING, Status.PENDING
+        step = self._step
+        return Step(
+            tuple(s for s in step.settled if self._holds(rows.get(s.action.id), running)),
+            tuple(a for a in step.starting if self._holds(rows.get(a.id), pending)),
+            tuple(a for a in step.unmarked if self._holds(rows.get(a.id), running)),
+            step.ahead,
+        )
+
+    def _done_already(self, tx: Transaction, rows: Mapping[int, Row]) -> Step:
+        """What a COMMIT without an answer has written after all."""
+        step = self._step
+        return Step(
+            tuple(s for s in step.settled if self._was_settled(tx, rows.get(s.action.id), s)),
+            tuple(a for a in step.starting if self._holds(rows.get(a.id), Status.RUNNING)),
+            tuple(a for a in step.unmarked if self._holds(rows.get(a.id), Status.PENDING)),
+        )
 
     def _rows(self, tx: Transaction) -> dict[int, Row]:
-        ids = [s.action.id for s in self._settled] + [a.id for a in self._starting]
+        ids = [action.id for action in self._step.actions()]
         found = tx.query(self._queries["lock_rows"], ids=ids)
         return {row["action_id"]: row for row in found}
 
@@ -108,9 +120,11 @@ class Turn:
         message = self._journal.text(self._message(outcome))
         return bool(tx.query(self._queries["has_log"], id=settlement.action.id, message=message))
 
-    def _note_ignored(self, tx: Transaction, lost: Sequence[Action], rows: dict[int, Row]) -> None:
+    def _note_ignored(
+        self, tx: Transaction, lost: Sequence[Action], rows: Mapping[int, Row]
+    ) -> None:
         """A claimed row that somebody canceled before it began gets a line, as in PHP."""
-        starting = {action.id for action in self._starting}
+        starting = {action.id for action in self._step.starting}
         final = {*FINAL.values()}
         lines = [
             (action.id, texts.IGNORED)
@@ -122,34 +136,41 @@ class Turn:
         ]
         self._journal.write(tx, lines, self._now)
 
-    def _write(
-        self, tx: Transaction, settled: Sequence[Settlement], starting: Sequence[Action]
-    ) -> None:
-        self._move(tx, settled, starting)
+    def _write(self, tx: Transaction, step: Step) -> None:
+        self._move(tx, step)
         lines: list[Line] = []
-        for settlement in settled:
+        for settlement in step.settled:
+            if settlement.marked_ahead:
+                lines.append((settlement.action.id, texts.STARTED))
             lines.append((settlement.action.id, self._message(settlement.outcome)))
             if type(settlement.outcome) in FINAL:
                 lines += continue_chain(tx, self._queries, self._zone, settlement, self._now)
-        lines += [(action.id, texts.STARTED) for action in starting]
+        if not step.ahead:
+            lines += [(action.id, texts.STARTED) for action in step.starting]
         self._journal.write(tx, lines, self._now)
 
-    def _move(
-        self, tx: Transaction, settled: Sequence[Settlement], starting: Sequence[Action]
-    ) -> None:
+    def _move(self, tx: Transaction, step: Step) -> None:
         """Every status this turn writes. What begins rides on the first statement."""
+        if step.unmarked:
+            self._unmark([action.id for action in step.unmarked], tx)
         finished: dict[Status, list[int]] = {}
-        for settlement in settled:
+        for settlement in step.settled:
             if status := FINAL.get(type(settlement.outcome)):
                 finished.setdefault(status, []).append(settlement.action.id)
             else:
                 self._postpone(tx, settlement)
-        begins = [action.id for action in starting]
+        begins = [action.id for action in step.starting]
         for status, ids in finished.items():
             self._turn(tx, status, ids, begins)
             begins = []
         if begins:
             self._turn(tx, Status.COMPLETE, [], begins)
+
+    def _unmark(self, ids: list[int], tx: Transaction) -> None:
+        """Marked ahead, and not to run now: pending again under the same claim."""
+        matched = tx.execute(self._queries["unbegin"], claim=self._claim.id, ids=ids)
+        if matched != len(ids):
+            raise NotAllHeld
 
     def _turn(self, tx: Transaction, final: Status, finished: list[int], begins: list[int]) -> None:
         matched = tx.execute(
