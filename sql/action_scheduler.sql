@@ -2,6 +2,12 @@
 -- marks the few that differ there. Braces are filled once at connect: tables with the site's
 -- prefix, index hints by what the site really has. Times are UTC by the database's clock.
 
+-- name: look
+-- The best of what the branches see, in Action Scheduler's order; abandoned work comes first.
+SELECT kind, action_id, priority, attempts, scheduled_date_gmt, now
+FROM (/*branches*/) AS seen
+ORDER BY kind DESC, priority, attempts, scheduled_date_gmt, action_id LIMIT :limit
+
 -- name: due
 -- The oldest due rows of one hook, without locks: one short index range. Repeated for each hook.
 -- HEX makes the comparison exact: by the column's collation OK_Hook would equal ok_hook.

@@ -92,7 +92,7 @@ class Native:
         if expired:
             parts.append(self.queries["expired"])
             values["expiry"] = self.expiry
-        return "\nUNION ALL\n".join(parts), values
+        return self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts)), values
 
     def _filtered(self, name: str) -> str:
         wanted = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from compat.args import ArgsError, decode
@@ -48,6 +49,12 @@ def _schedule(text: str | None) -> Schedule:
     if not text:
         raise Unreadable("its schedule is empty")
     try:
-        return read(text.encode("utf-8", "surrogateescape"))
+        return _read_schedule(text)
     except ScheduleError as error:
         raise Unreadable(f"its schedule: {error}") from error
+
+
+@lru_cache(maxsize=1024)
+def _read_schedule(text: str) -> Schedule:
+    """Async actions all have the same schedule, and actions queued together often the same date."""
+    return read(text.encode("utf-8", "surrogateescape"))

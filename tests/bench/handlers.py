@@ -6,6 +6,10 @@ HOOKS = tuple(f"py_hook_{n}" for n in range(5))
 handlers = Handlers()
 
 
+idempotent = Handlers()
+
+
 @handlers.on(*HOOKS)
+@idempotent.on(*HOOKS, idempotent=True)
 def nothing(*_args):
     pass
