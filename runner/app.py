@@ -139,6 +139,7 @@ class App:
             expiry=options.expiry,
             on_settled=progress.settled,
         )
+        database.hurry = lambda: stop.now
         try:
             return worker.run()
         finally:

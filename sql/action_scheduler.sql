@@ -43,7 +43,7 @@ FROM (
     SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt
     FROM {actions}
     WHERE status = 'in-progress' AND last_attempt_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :expiry)
-      AND HEX(hook) IN (:hooks_hex)
+      AND HEX(hook) IN (:hooks_hex) /*groups*/
     LIMIT :limit
   ) AS running
   UNION ALL
@@ -52,7 +52,7 @@ FROM (
     FROM {actions}
     WHERE status = 'pending' AND claim_id > 0
       AND last_attempt_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :expiry)
-      AND HEX(hook) IN (:hooks_hex)
+      AND HEX(hook) IN (:hooks_hex) /*groups*/
     LIMIT :limit
   ) AS claimed
 ) AS expired

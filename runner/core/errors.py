@@ -6,7 +6,8 @@ RunnerError                 the runner cannot do its work (exit 1); the text is 
 ├── SafetyRefusal           running now would harm the shop (exit 1)
 ├── Busy                    another run holds the lock (exit 75)
 ├── DatabaseError           the database said no
-│   └── DatabaseGone        the connection is lost and did not come back
+│   ├── DatabaseGone        the connection is lost and did not come back
+│   └── TooBusy             deadlocks or lock waits, again and again
 ├── SiteError               the site's tables cannot be used
 └── HandlerError            a handler module or registration is wrong
 Control                     raised inside a handler to say what happened
@@ -44,6 +45,10 @@ class DatabaseError(RunnerError):
 
 class DatabaseGone(DatabaseError):
     pass
+
+
+class TooBusy(DatabaseError):
+    """Others held what was wanted, again and again."""
 
 
 class SiteError(RunnerError):

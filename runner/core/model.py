@@ -20,25 +20,12 @@ class Status(StrEnum):
     CANCELED = "canceled"
 
 
-MOVES: frozenset[tuple[Status, Status]] = frozenset(
-    {
-        (Status.PENDING, Status.RUNNING),  # begin
-        (Status.PENDING, Status.CANCELED),  # cancel, or unreadable
-        (Status.RUNNING, Status.COMPLETE),  # settle
-        (Status.RUNNING, Status.FAILED),
-        (Status.RUNNING, Status.CANCELED),
-        (Status.RUNNING, Status.PENDING),  # retried, snoozed, taken back
-    }
-)
-"""Every move a row of ours may make; no other statement writes `status`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Action:
     """One row of the queue, as it was when claimed.
 
     `attempts` counts the begins before this one. `args_text` is the JSON as stored; it has been
-    proved readable. `receipt` belongs to the source that made it: only that source reads it.
+    proved readable.
     """
 
     id: int
@@ -49,7 +36,6 @@ class Action:
     group: str
     priority: int
     attempts: int
-    receipt: str
 
     @property
     def attempt(self) -> int:

@@ -41,8 +41,11 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[Stop]:
-        """Listens to SIGTERM and SIGINT while the block runs."""
-        before = {n: signal.signal(n, self.ask) for n in (signal.SIGTERM, signal.SIGINT)}
+        """Listens to SIGTERM, SIGINT and, unless `nohup` shut it out, SIGHUP in the block."""
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self.ask) for number in numbers}
         try:
             yield self
         finally:

@@ -6,6 +6,7 @@ the kernel kills it.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -18,12 +19,15 @@ from runner.executors.call import Job, call
 from runner.executors.wire import receive, send
 from runner.handlers.loading import load
 
+_log = logging.getLogger("runner.handler")
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(descriptor: int, parent: int) -> None:
     """Serves jobs from the given socket until it closes."""
     _die_with(parent)
+    _configure_logging()
     channel = socket.socket(fileno=descriptor)
     os.set_inheritable(descriptor, False)  # not for what a handler starts
     names = receive(channel)
@@ -39,11 +43,22 @@ def main(descriptor: int, parent: int) -> None:
         result = call(handlers, Job(**message))
         if os.getpid() != own:
             os._exit(0)  # a fork that the handler made and let return: it must not answer too
+        if result and result.traceback:
+            _log.debug("%s", result.traceback, extra={"action_id": message["id"]})
         failure = asdict(result) if result else None
         try:
             send(channel, {"id": message["id"], "failure": failure, "memory": peak_memory()})
         except OSError:  # the handler closed it, or the runner is gone
             os._exit(1)
+
+
+def _configure_logging() -> None:
+    """What handlers log goes to stderr with the action's id, from INFO on (DEBUG with --debug)."""
+    lines = logging.StreamHandler()
+    text = "%(levelname)s %(name)s action %(action_id)s: %(message)s"
+    lines.setFormatter(logging.Formatter(text, defaults={"action_id": "-"}))
+    level = logging.DEBUG if os.environ.get("RUNNER_DEBUG") else logging.INFO
+    logging.basicConfig(level=level, handlers=[lines])
 
 
 def _die_with(parent: int) -> None:

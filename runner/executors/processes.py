@@ -44,20 +44,28 @@ class Child:
     def __init__(self, names: Sequence[str]) -> None:
         self.channel, theirs = socket.socketpair()
         with theirs:
-            path = [entry or str(os.getcwd()) for entry in sys.path]  # noqa: PTH109
-            self.process = subprocess.Popen(  # noqa: S603  our own interpreter
-                [sys.executable, "-c", _BOOTSTRAP, str(theirs.fileno()), str(os.getpid()), *path],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # what handlers print must not mix with the runner's own output
-                start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
-            )
+            self.process = self._spawn(theirs.fileno())
         self.death = _death_watch(self.process.pid)
         self.action: Action | None = None
+        self.job = 0
         self.began = 0.0
         self.deadline = 0.0
         self.channel.settimeout(START_TIMEOUT)
         self._get_ready(names)
+
+    def _spawn(self, descriptor: int) -> subprocess.Popen[bytes]:
+        path = [entry or str(os.getcwd()) for entry in sys.path]  # noqa: PTH109
+        try:
+            return subprocess.Popen(  # noqa: S603  our own interpreter
+                [sys.executable, "-c", _BOOTSTRAP, str(descriptor), str(os.getpid()), *path],
+                pass_fds=(descriptor,),
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # what handlers print must not mix with the runner's own output
+                start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
+            )
+        except OSError as error:
+            self.channel.close()
+            raise HandlerError(f"cannot start a process for handlers: {error}") from error
 
     def _get_ready(self, names: Sequence[str]) -> None:
         answer = None
@@ -69,7 +77,8 @@ class Child:
             raise HandlerError((answer or {}).get("refused") or "the handler process did not start")
 
     def start(self, action: Action, timeout: float, now: float) -> None:
-        self.action, self.began, self.deadline = action, now, now + timeout
+        self.action, self.job = action, action.id
+        self.began, self.deadline = now, now + timeout
         with contextlib.suppress(ConnectionError):  # a dead child is noticed when it is read
             send(self.channel, Job.of(action).message())
 
@@ -83,7 +92,7 @@ class Child:
         answer = None
         with contextlib.suppress(TimeoutError, BlockingIOError, ValueError):
             answer = receive(self.channel)
-        if answer is None:
+        if answer is None or answer.get("id") != self.job:
             return self._obituary(), 0
         failure = answer["failure"]
         return (None if failure is None else _failure(failure)), answer["memory"]
@@ -156,13 +165,13 @@ class Processes:
         now = self._clock.monotonic()
         patience = min(wait, *(child.deadline - now for child in running))
         readable = self._wait(running, max(patience, 0.0))
-        if self._stop.now:
-            return [self._end(child, _INTERRUPTED) for child in running]
         now = self._clock.monotonic()
         attempts = []
         for child in running:
             if child.channel in readable:
                 attempts.append(self._end(child))
+            elif self._stop.now:
+                attempts.append(self._end(child, _INTERRUPTED))
             elif now >= child.deadline:
                 attempts.append(self._end(child, self._overrun(child)))
         return attempts
@@ -201,7 +210,10 @@ class Processes:
 def _death_watch(pid: int) -> int | None:
     """A descriptor that becomes readable when the process dies (Linux): its channel may live on
     in what it forked."""
-    return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # another system, an old kernel, or a sandbox
+        return None
 
 
 _INTERRUPTED = HandlerFailure("interrupted", "the runner was told to stop at once")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import logging
     from datetime import datetime
 
 
@@ -29,6 +29,8 @@ class Context:
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose records carry the action's id."""
+        """A logger whose records carry the action's id. They go to stderr, from INFO on."""
+        import logging  # noqa: PLC0415  only for handlers that log
+
         logger = logging.getLogger(f"runner.handler.{self.hook}")
         return logging.LoggerAdapter(logger, {"action_id": self.action_id})

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from compat.action_scheduler import TIMEOUT
+from runner.core.errors import HandlerError
 from runner.core.judge import judge
 from runner.core.model import (
     Attempt,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from runner.handlers.registry import Handlers
 
 HEARTBEAT = 15.0
-"""Seconds between heartbeats: a twentieth of the time after which others take a claim over."""
+"""Seconds between heartbeats, or a quarter of a shorter expiry."""
 
 
 class Source(Protocol):
@@ -94,6 +95,7 @@ class Worker:
         self._batch_size = batch_size
         self._pause = pause
         self._expiry = expiry
+        self._heartbeat = min(HEARTBEAT, expiry / 4)
         self._on_settled = on_settled or (lambda _: None)
         self._pace = Pace()
 
@@ -108,7 +110,7 @@ class Worker:
             if claim is None:
                 why = "contended" if self._source.contended else "nothing left"
                 break
-            expired = bool(claim.expired or claim.reset)
+            expired = bool(claim.expired or claim.reset or claim.corrupt)
             self._work_through(claim)
         self.summary.stopped = why or ""
         self.summary.contended = self._source.contended
@@ -157,7 +159,11 @@ class Worker:
         """One transaction: what finished is settled, what was marked ahead and must not run now is
         un-marked, what is next begins."""
         unmarked = [*batch.ahead]
-        starting = [] if unmarked else self._next(batch)
+        try:
+            starting = [] if unmarked else self._next(batch)
+        except HandlerError:  # no process to run it in: what has finished is recorded all the same
+            self._count(self._source.advance(claim, settled, []))
+            raise
         if not (settled or starting or unmarked):
             return
         try:
@@ -201,7 +207,7 @@ class Worker:
             self._learn(batch, attempts)
             if attempts:
                 return attempts
-            if self._clock.monotonic() - batch.last_beat >= HEARTBEAT:
+            if self._clock.monotonic() - batch.last_beat >= self._heartbeat:
                 self._source.beat(claim, batch.live())
                 batch.last_beat = self._clock.monotonic()
             if self._overruns(batch):
@@ -210,7 +216,7 @@ class Worker:
 
     def _patience(self, batch: _Batch) -> float:
         """Seconds to wait for a result: until the next heartbeat, or until a window is late."""
-        moments = [batch.last_beat + HEARTBEAT]
+        moments = [batch.last_beat + self._heartbeat]
         if batch.ahead:
             moments += [began + self._pace.late_after(h) for h, began in batch.running.values()]
         return max(min(moments) - self._clock.monotonic(), 0.0)

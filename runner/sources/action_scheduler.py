@@ -11,6 +11,7 @@ import random
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import RESET, unreadable
+from runner.core.errors import TooBusy
 from runner.core.model import Claim, Status, Step
 from runner.sources.rows import Unreadable, to_action
 from runner.sources.turn import NotAllHeld, Turn
@@ -54,7 +55,11 @@ class ActionScheduler:
             found = self._ownership.find(self._database, limit, expired=expired)
             if not found.due and not found.expired:
                 return None
-            if claim := self._take(found, monotonic):
+            try:
+                claim = self._take(found, monotonic)
+            except TooBusy:  # others hold these rows, and this server cannot skip them
+                break
+            if claim:
                 return claim
             self._database.clock.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311
         self.contended = True
@@ -64,18 +69,22 @@ class ActionScheduler:
         tokens: list[int] = []  # of tries whose COMMIT had no answer
 
         def unit(tx: Transaction) -> Claim | None:
-            wanted = found.expired or found.due
-            ids = [candidate.id for candidate in wanted]
             for token in tokens:
-                self._ownership.undo(tx, token, ids)
-            lock = self._ownership.lock_expired if found.expired else self._ownership.lock_due
-            rows = {row["action_id"]: row for row in lock(tx, ids)}
-            if not rows:
-                return None
-            ordered = [rows[i] for i in ids if i in rows]
-            return self._mark(tx, ordered, found.now, monotonic, tokens)
+                self._ownership.undo(tx, token, [c.id for c in (*found.expired, *found.due)])
+            rows = self._lock(tx, found)
+            return self._mark(tx, rows, found.now, monotonic, tokens) if rows else None
 
-        return self._database.unit(unit)
+        return self._database.unit(unit, tries=2)
+
+    def _lock(self, tx: Transaction, found: Found) -> list[Row]:
+        """Abandoned rows if any can be had, else due ones, in their order."""
+        own = self._ownership
+        for wanted, lock in ((found.expired, own.lock_expired), (found.due, own.lock_due)):
+            ids = [candidate.id for candidate in wanted]
+            rows = {row["action_id"]: row for row in lock(tx, ids)} if ids else {}
+            if rows:
+                return [rows[i] for i in ids if i in rows]
+        return []
 
     def _mark(
         self, tx: Transaction, rows: list[Row], now: float, monotonic: float, tokens: list[int]
@@ -141,23 +150,27 @@ class ActionScheduler:
         With `ahead`, what begins is only marked (see runner.operations.windows); `unmarked` are
         actions whose mark is taken back.
 
-        Returns what was written. Retried on database errors: an outcome is recorded once, whether
-        or not the answer to a COMMIT arrived.
+        Returns what was written. Retried on database errors for as long as a silent claim lasts:
+        an outcome is recorded once, whether or not the answer to a COMMIT arrived.
         """
         now = claim.database_time(self._database.clock.monotonic())
         step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
         turn = Turn(self._journal, claim, step, now)
         try:
-            return self._database.unit(turn.write)
+            return self._database.unit(turn.write, patience=self._ownership.expiry)
         except NotAllHeld:
-            return self._database.unit(turn.write_what_is_held)
+            held = turn.write_what_is_held
+            return self._database.unit(held, patience=self._ownership.expiry)
 
     def beat(self, claim: Claim, ids: Sequence[int]) -> None:
-        """The heartbeat of a claim's live rows; only what is still ours is touched."""
+        """The heartbeat of a claim's live rows; only what is still ours is touched.
+
+        Tried once: a missed beat is no reason to end a healthy handler, the next one follows.
+        """
         now = claim.database_time(self._database.clock.monotonic())
         offset = self._zone.attempt_offset(now)
         if ids:
-            self._database.write(self._queries["beat"], claim=claim.id, ids=ids, offset=offset)
+            self._database.try_write(self._queries["beat"], claim=claim.id, ids=ids, offset=offset)
 
     def release(self, claim: Claim, left: Sequence[Action]) -> None:
         """Hands back the actions that were not begun, and ends the claim."""

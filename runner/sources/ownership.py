@@ -90,7 +90,7 @@ class Native:
             parts += [numbered(text, ["urgency"], p) for p in range(NORMAL_PRIORITY)]
             values |= {f"urgency_{p}": p for p in range(NORMAL_PRIORITY)}
         if expired:
-            parts.append(self.queries["expired"])
+            parts.append(self._filtered("expired"))
             values["expiry"] = self.expiry
         return self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts)), values
 
@@ -123,8 +123,8 @@ class Native:
     def hand_back(self, database: Database, claim: int, ids: Sequence[int]) -> None:
         """Gives back what was not begun, and ends the claim."""
         if ids:
-            database.write(self.queries["release_rows"], claim=claim, ids=ids)
-        database.write(self.queries["release_claim"], claim=claim)
+            database.write(self.queries["release_rows"], patience=5, claim=claim, ids=ids)
+        database.write(self.queries["release_claim"], patience=5, claim=claim)
 
 
 def _best(rows: list[Row], kind: str, limit: int) -> tuple[Candidate, ...]:

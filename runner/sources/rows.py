@@ -35,7 +35,6 @@ def to_action(row: Row, group: str) -> Action:
         group=group,
         priority=row["priority"],
         attempts=_begins_before(row),
-        receipt=str(row["claim_id"]),
     )
 
 

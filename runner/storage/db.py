@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from runner.core.errors import DatabaseError, DatabaseGone
+from runner.core.errors import DatabaseError, DatabaseGone, TooBusy
 from runner.storage.queries import bind, repeated
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Row = dict[str, Any]
 
-DEADLOCK_TRIES = 5
+CONFLICT_TRIES = 5
 """How often a unit that lost a deadlock or a lock wait is tried."""
 
 
@@ -81,7 +82,8 @@ class Database:
         self.dialect = driver.dialect
         self.clock = clock
         self.patience = patience
-        self.on_reconnect: Callable[[], None] | None = None
+        self.on_reconnect: Callable[[], object] = _nothing
+        self.hurry: Callable[[], bool] = _never
         self._connection: Any = None
         self._met = False
 
@@ -107,17 +109,41 @@ class Database:
 
     def query(self, text: str, **values: object) -> list[Row]:
         """Reads outside a transaction; tried again when the connection was lost."""
-        return self._patiently(lambda _: self.send(text, values)[0])
+        return self._patiently(lambda _: self.send(text, values)[0], self.patience)
 
-    def write(self, text: str, **values: object) -> int:
+    def write(self, text: str, *, patience: float | None = None, **values: object) -> int:
         """One statement with a commit of its own, such that doing it twice does no harm."""
-        return self._patiently(lambda _: self.send(text, values)[1])
+        seconds = self.patience if patience is None else patience
+        return self._patiently(lambda _: self.send(text, values)[1], seconds)
 
-    def unit(self, work: Callable[[Transaction], T]) -> T:
-        """Runs `work` in one transaction, as often as it takes (see the module's docstring)."""
-        return self._patiently(lambda uncertain: self._once(work, uncertain=uncertain))
+    def try_write(self, text: str, **values: object) -> bool:
+        """The same, tried once; False when it did not work."""
+        try:
+            self.connect()
+            self.send(text, values)
+        except (DatabaseError, LostConnection, Conflict) as error:
+            if not isinstance(error, Conflict):
+                self.close()
+            return False
+        return True
 
-    def _once(self, work: Callable[[Transaction], T], *, uncertain: bool) -> T:
+    def unit(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        patience: float | None = None,
+        tries: int = CONFLICT_TRIES,
+    ) -> T:
+        """Runs `work` in one transaction, as often as it takes (see the module's docstring).
+
+        `patience` is how many seconds to go on after the first failure; given, it holds for
+        conflicts too. Otherwise TooBusy is raised after `tries` conflicts.
+        """
+        attempt = partial(self._once, work)
+        seconds = self.patience if patience is None else patience
+        return self._patiently(attempt, seconds, tries if patience is None else None)
+
+    def _once(self, work: Callable[[Transaction], T], uncertain: bool) -> T:
         self.connect()
         try:
             self._guard(lambda: self.driver.begin(self._connection))
@@ -131,7 +157,9 @@ class Database:
             raise _UnknownCommit from error
         return result
 
-    def _patiently(self, attempt: Callable[[bool], T]) -> T:
+    def _patiently(
+        self, attempt: Callable[[bool], T], patience: float, tries: int | None = CONFLICT_TRIES
+    ) -> T:
         conflicts, uncertain, deadline = 0, False, None
         while True:
             try:
@@ -139,29 +167,32 @@ class Database:
                 return attempt(uncertain)
             except Conflict as error:
                 conflicts += 1
-                if conflicts >= DEADLOCK_TRIES:
-                    raise DatabaseError(f"the database is too busy: {error}") from error
-                self.clock.sleep(random.uniform(0.005, 0.05) * conflicts)  # noqa: S311 jitter only
+                deadline = deadline or self.clock.monotonic() + patience
+                if self._gives_up(deadline) if tries is None else conflicts >= tries:
+                    raise TooBusy(f"the database is too busy: {error}") from error
+                self.clock.sleep(random.uniform(0.005, 0.05) * min(conflicts, 10))  # noqa: S311
             except (LostConnection, DatabaseGone) as error:
                 if not self._met:
                     raise  # it was never there: waiting for it is the operator's decision
                 uncertain = uncertain or isinstance(error, _UnknownCommit)
-                deadline = deadline or self.clock.monotonic() + self.patience
+                deadline = deadline or self.clock.monotonic() + patience
                 self._wait_for_server(error, deadline)
+
+    def _gives_up(self, deadline: float) -> bool:
+        return self.clock.monotonic() >= deadline or self.hurry()
 
     def _wait_for_server(self, error: Exception, deadline: float) -> None:
         self.close()
-        while True:
-            if self.clock.monotonic() >= deadline:
-                raise DatabaseGone(f"lost the database: {error}") from error
+        while not self._gives_up(deadline):
             self.clock.sleep(random.uniform(0.2, 0.5))  # noqa: S311 jitter only
             try:
                 self.connect()
-            except DatabaseGone:
-                continue
-            if self.on_reconnect:
                 self.on_reconnect()
+            except (DatabaseGone, LostConnection, Conflict):
+                self.close()
+                continue
             return
+        raise DatabaseGone(f"lost the database: {error}") from error
 
     def _roll_back(self) -> None:
         if self._connection is not None:
@@ -195,6 +226,15 @@ class Database:
             return run()
         except self.driver.errors() as error:
             raise self.driver.translate(error) from error
+
+
+def _nothing() -> None:
+    pass
+
+
+def _never() -> bool:
+    """Nobody is in a hurry: a lost server is waited for."""
+    return False
 
 
 class _UnknownCommit(LostConnection):

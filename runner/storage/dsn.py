@@ -14,12 +14,13 @@ _OPTIONS = {"prefix", "socket", "ssl_ca"}
 
 @dataclass(frozen=True, slots=True)
 class Dsn:
-    """Connection facts. `password` never shows in repr or messages."""
+    """Connection facts. `password` never shows in repr or messages. A `port` of 0 is the default:
+    then `localhost` means the server's socket."""
 
     dialect: str
     database: str
     host: str = ""
-    port: int = 3306
+    port: int = 0
     user: str = ""
     password: str = field(default="", repr=False)
     socket: str = ""
@@ -35,7 +36,7 @@ class Dsn:
         """The place in words, without secrets."""
         if self.dialect == "sqlite":
             return f"SQLite file {self.database}"
-        at = self.socket or f"{self.host}:{self.port}"
+        at = self.socket or f"{self.host}:{self.port or 3306}"
         return f"database {self.database!r} at {at} as {self.user!r}"
 
 
@@ -43,7 +44,7 @@ def parse(text: str) -> Dsn:
     """Reads a DSN. Raises ConfigError, never showing the password."""
     try:
         parts = urlsplit(text.strip())
-        port = parts.port or 3306
+        port = parts.port or 0
     except ValueError:
         raise ConfigError(
             "the DSN is not a URL: expected mysql://user@host:3306/database"
@@ -61,6 +62,8 @@ def parse(text: str) -> Dsn:
     unknown = set(options) - _OPTIONS
     if unknown:
         raise ConfigError(f"the DSN has an unknown option {min(unknown)!r}")
+    if "@" in parts.path + parts.query:
+        raise ConfigError("the DSN is not a URL: in a password write / ? # @ as %2F %3F %23 %40")
     database = unquote(parts.path.lstrip("/"))
     if not database or "/" in database:
         raise ConfigError("the DSN names no database: expected mysql://user@host:3306/database")
@@ -97,10 +100,10 @@ def wordpress_host(value: str) -> tuple[str, int, str]:
         host, _, rest = value[1:].partition("]")
         return host, _port(rest.lstrip(":")), socket
     if value.count(":") > 1:
-        return value, 3306, socket
+        return value, 0, socket
     host, _, port = value.partition(":")
     return host or "localhost", _port(port), socket
 
 
 def _port(text: str) -> int:
-    return int(text) if text.isdecimal() else 3306
+    return int(text) if text.isdecimal() else 0

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a server that does not answer."""
 
+ANSWER_TIMEOUT = 60
+"""Seconds to wait for the answer to a statement: a stopped server must not stop the kill of a
+handler that is over its limit. Longer than the session's lock wait."""
+
 _SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
 _LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
 _CONFLICT = {1020, 1205, 1213, 1467, 3058}
@@ -82,10 +86,10 @@ class MySQL:
         dsn = self._dsn
         if dsn.ssl_ca and not Path(dsn.ssl_ca).is_file():
             raise ConfigError(f"the DSN's ssl_ca names {dsn.ssl_ca}, which is no file")
-        socket = dsn.socket or _default_socket(dsn.host)
+        socket = dsn.socket or (None if dsn.port else _default_socket(dsn.host))
         connection = _Connection(
             host=dsn.host or "127.0.0.1",
-            port=dsn.port,
+            port=dsn.port or 3306,
             user=dsn.user,
             password=dsn.password,
             database=dsn.database,
@@ -96,13 +100,14 @@ class MySQL:
             autocommit=None,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=CONNECT_TIMEOUT,  # for the greeting; statements may take longer
+            write_timeout=ANSWER_TIMEOUT,
             client_flag=CLIENT.FOUND_ROWS,
             conv=_TEXT_DATES,
             defer_connect=True,
         )
         connection.table = self._table
         connection.connect()
-        connection._read_timeout = None  # type: ignore[attr-defined] # noqa: SLF001  no other way
+        connection._read_timeout = ANSWER_TIMEOUT  # type: ignore[attr-defined] # noqa: SLF001  no other way
         return connection
 
     def begin(self, connection: Any) -> None:

@@ -22,7 +22,7 @@ _PARAMETER = re.compile(r"(?<![:\w']):([a-z_]\w*)")
 
 def folder() -> Path:
     """Where the SQL files are: beside the checkout, or inside the installed package."""
-    return next(f for f in _FOLDERS if f.is_dir())
+    return next(f for f in _FOLDERS if (f / "site.sql").is_file())
 
 
 @cache

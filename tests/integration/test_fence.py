@@ -177,6 +177,77 @@ def test_a_database_that_does_not_come_back_is_an_error(site, server, engine):
         database.query("SELECT 1 AS one")
 
 
+class Busy:
+    """A lock on one row that outlasts many tries, in the clock's time."""
+
+    def __init__(self, server, site, clock, seconds: float) -> None:
+        self.other = server.admin(site.name)
+        self.other.autocommit(False)
+        self.other.cursor().execute("SELECT * FROM wp_actionscheduler_actions FOR UPDATE")
+        self.until, self.clock, self.sleep = clock.monotonic() + seconds, clock, clock.sleep
+        clock.sleep = self.slept
+
+    def slept(self, seconds: float) -> None:
+        self.sleep(seconds + 10)  # as long as a lock wait of the session takes
+        if self.clock.monotonic() >= self.until:
+            self.other.rollback()
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_a_result_outlasts_a_long_lock(outcome, site, server, engine, clock):
+    """A finished handler is not run again because somebody held its row for minutes: settling is
+    tried as long as the claim lives."""
+    site.add("py_hook", at=NOW - 60)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions)
+        database.send("SET innodb_lock_wait_timeout = 0", {})
+        busy = Busy(server, site, clock, seconds=250)
+        held = source.advance(claim, settle(claim.actions[0], outcome), [])
+    busy.other.close()
+    assert ([s.action.id for s in held.settled], held.lost) == ([1], ())
+    assert len(site.logs(1)) == 3
+
+
+def test_a_heartbeat_that_fails_ends_nothing(site, server, engine):
+    """One try: a lost connection or a locked row costs one beat, not the running handler."""
+    site.add("py_hook", at=NOW - 60)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions)
+        break_connection(database._connection)
+        source.beat(claim, [1])
+        before = site.row(1)["last_attempt_gmt"]
+    with server.frozen(NOW + 15):
+        database.close()
+        source.beat(claim, [1])
+    assert (before, site.row(1)["last_attempt_gmt"]) == (
+        "2026-11-23 06:05:00",
+        "2026-11-23 06:05:15",
+    )
+
+
+def test_a_server_that_goes_away_twice_is_waited_for(site, server, engine):
+    """Breaking again while the lock is taken anew is no other error."""
+    database = engine.database()
+    breaks = [1, 1]
+
+    def again() -> None:
+        if breaks:
+            breaks.pop()
+            break_connection(database._connection)
+        database.send("SELECT 1", {})
+
+    database.on_reconnect = again
+    break_connection(database._connection)
+    assert database.query("SELECT 2 AS two") == [{"two": 2}]
+    assert breaks == []
+
+
 def test_a_deadlock_is_tried_again(site, server, engine):
     """The whole unit is run again after error 1213, and its result is there once."""
     for number in range(2):

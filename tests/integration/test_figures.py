@@ -102,7 +102,7 @@ def test_plans_of_the_claim_sort_nothing_large(site, server, engine):
     with server.frozen(NOW):
         source = engine.source()
         text, values = source._ownership._union(HOOKS, expired=True, urgent=True)
-        plan = engine.database().query("EXPLAIN " + text, limit=BATCH, **values)
+        plan = engine.database().query("EXPLAIN FORMAT=TRADITIONAL " + text, limit=BATCH, **values)
     table = [row for row in plan if "actionscheduler_actions" in str(row["table"])]
     assert len(table) == len(HOOKS) + 10 + 2
     assert not [row for row in table if "filesort" in str(row["Extra"])]
@@ -122,7 +122,7 @@ def test_rows_are_written_and_locked_by_primary_key(query, site, server, engine)
         source = engine.source()
         text = source._queries[query]
         used = {name: values[name] for name in re.findall(r":(\w+)", text)}
-        plan = engine.database().query("EXPLAIN " + text, **used)
+        plan = engine.database().query("EXPLAIN FORMAT=TRADITIONAL " + text, **used)
     assert [row["key"] for row in plan] == ["PRIMARY"]
 
 

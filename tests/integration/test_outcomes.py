@@ -42,9 +42,9 @@ def due_at(site, action_id: int, at: int) -> None:
     assert schedules.read(row["schedule"].encode()).at == at
 
 
-def run(engine, server, at: int):
+def run(engine, server, at: int, **options):
     with server.frozen(at):
-        return engine.run()
+        return engine.run(**options)
 
 
 def test_a_retry_keeps_the_row_and_moves_its_whole_date(site, server, engine):
@@ -183,6 +183,53 @@ def test_what_a_dead_worker_left_is_taken_back(site, server, engine):
     assert "(attempt 1 of 3)" in site.logs(1)[-1]
     assert [log for log in site.logs(2) if log == "action reset"] == ["action reset"]
     assert site.statuses() == {"pending": 1, "complete": 2}
+
+
+def test_a_group_s_run_leaves_other_groups_abandoned_work(site, server, engine):
+    on(engine)
+    site.add("py_hook", [1], at=NOW - 60, group="a")
+    site.add("py_hook", [2], at=NOW - 59, group="b")
+    leave_behind(engine, server, NOW, begun=1)
+    before = site.row(1), site.logs(1)
+    assert run(engine, server, NOW + 301, groups=["b"]).taken_back == 1
+    assert (site.row(1), site.logs(1)) == before
+
+
+def test_corrupt_abandoned_rows_do_not_hide_others(site, server, engine):
+    """More of them than one look sees: what lies behind them is taken back all the same."""
+    on(engine)
+    for number in range(4):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    leave_behind(engine, server, NOW, begun=4)
+    site.run("UPDATE wp_actionscheduler_actions SET schedule = 'x' WHERE action_id < 4")
+    summary = run(engine, server, NOW + 301, batch_size=2)
+    assert (summary.corrupt, summary.retried) == (3, 1)
+
+
+def test_a_locked_abandoned_row_does_not_stop_due_work(site, server, engine):
+    on(engine)
+    site.add("py_hook", [1], at=NOW - 60)
+    leave_behind(engine, server, NOW, begun=1)
+    site.add("py_hook", [2], at=NOW - 50)
+    other = server.admin(site.name)
+    other.autocommit(False)
+    other.cursor().execute(
+        "SELECT * FROM wp_actionscheduler_actions WHERE action_id = 1 FOR UPDATE"
+    )
+    assert run(engine, server, NOW + 301).completed == 1
+    other.close()
+    assert site.row(1)["status"] == "in-progress"
+
+
+def test_a_short_expiry_has_a_quicker_heart(site, server, engine, monkeypatch):
+    """Four beats fit into the time after which others take over."""
+    workers = []
+    original = application.Worker
+    monkeypatch.setattr(
+        application, "Worker", lambda *a, **o: workers.append(original(*a, **o)) or workers[0]
+    )
+    run(engine, server, NOW, expiry=8)
+    assert workers[0]._heartbeat == 2
 
 
 def test_a_dead_worker_s_last_attempt_fails_and_its_chain_goes_on(site, server, engine):

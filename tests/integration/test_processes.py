@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def executor(tmp_path, monkeypatch):
 
 
 def action(hook: str, number: int = 1) -> Action:
-    return Action(number, hook, "[]", schedules.asynchronous(), 0, "", 10, 0, "")
+    return Action(number, hook, "[]", schedules.asynchronous(), 0, "", 10, 0)
 
 
 def finish(executor, hooks: list[str]):
@@ -101,3 +102,28 @@ def test_a_second_signal_ends_what_runs(executor):
     executor.stop.ask(signal.SIGTERM)
     executor.stop.ask(signal.SIGTERM)
     assert [a.failure.kind for a in executor.finished(60)] == ["interrupted"]
+
+
+def test_a_second_signal_keeps_a_result_that_is_there(executor):
+    """What has returned is not called interrupted, or it would run twice."""
+    executor.prepare()
+    executor.submit(action("ok", 1))
+    child = executor._children[0]
+    select.select([child.channel], [], [], 30)
+    executor.stop.ask(signal.SIGTERM)
+    executor.stop.ask(signal.SIGTERM)
+    assert [a.failure for a in executor.finished(60)] == [None]
+
+
+def test_without_a_death_watch_a_death_is_noticed(executor, monkeypatch):
+    """Old kernels and sandboxes have none: the closed channel tells."""
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    executor.prepare()
+    executor.submit(action("slow", 1))
+    os.kill(executor._children[0].process.pid, signal.SIGKILL)
+    (attempt,) = executor.finished(60)
+    assert attempt.failure.message.endswith("killed by SIGKILL")
+
+
+def refuse(_pid: int) -> int:
+    raise OSError(38, "Function not implemented")

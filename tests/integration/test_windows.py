@@ -43,7 +43,9 @@ def turns(monkeypatch):
     original = application.ActionScheduler.advance
 
     def advance(self, claim, settled, starting, *, unmarked=(), ahead=False):
-        seen.append(([s.action.id for s in settled], [a.id for a in starting], [a.id for a in unmarked]))
+        seen.append(
+            ([s.action.id for s in settled], [a.id for a in starting], [a.id for a in unmarked])
+        )
         return original(self, claim, settled, starting, unmarked=unmarked, ahead=ahead)
 
     monkeypatch.setattr(application.ActionScheduler, "advance", advance)
@@ -223,11 +225,14 @@ def test_a_mark_is_taken_back_only_where_it_is_held(site, server, engine):
         site.run("UPDATE wp_actionscheduler_actions SET claim_id = 99 WHERE action_id = 2")
         held = source.advance(claim, [], [], unmarked=claim.actions)
     assert ([a.id for a in held.unmarked], [a.id for a in held.lost]) == ([1], [2])
-    assert [(r["status"], r["attempts"]) for r in site.rows()] == [("pending", "0"), ("in-progress", "1")]
+    assert [(r["status"], r["attempts"]) for r in site.rows()] == [
+        ("pending", "0"),
+        ("in-progress", "1"),
+    ]
 
 
 def action(hook: str = "h", attempts: int = 0) -> Action:
-    return Action(1, hook, "[]", schedules.asynchronous(), 0, "", 10, attempts, "")
+    return Action(1, hook, "[]", schedules.asynchronous(), 0, "", 10, attempts)
 
 
 @pytest.mark.parametrize(

@@ -345,7 +345,7 @@ def test_what_a_handler_prints_is_written_at_once(monkeypatch):
 
 def test_a_job_is_plain_values():
     """What a child is told of an action survives JSON unchanged."""
-    action = Action(7, "hook", '["x"]', schedules.simple(5), 3, "shop", 10, 1, "9")
+    action = Action(7, "hook", '["x"]', schedules.simple(5), 3, "shop", 10, 1)
     told = Job.of(action)
     assert told == Job(7, "hook", '["x"]', "shop", 2, 5)
     assert Job(**json.loads(json.dumps(told.message()))) == told

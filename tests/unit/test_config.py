@@ -14,10 +14,10 @@ WORDPRESS = {
     "WORDPRESS_DB_PASSWORD": "s3cret",
     "WORDPRESS_DB_NAME": "shop",
 }
-SHOP = Dsn("mysql", "shop", "db", 3306, "wp", "s3cret", password_given=True)
+SHOP = Dsn("mysql", "shop", "db", 0, "wp", "s3cret", password_given=True)
 
 
-def mysql(database="shop", host="db", port=3306, user="wp", password=None, **more):
+def mysql(database="shop", host="db", port=0, user="wp", password=None, **more):
     given = password is not None
     return Dsn("mysql", database, host, port, user, password or "", password_given=given, **more)
 
@@ -106,23 +106,23 @@ def test_a_place_is_told_in_words(dsn, place):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("localhost", ("localhost", 3306, "")),
-        ("db.example", ("db.example", 3306, "")),
+        ("localhost", ("localhost", 0, "")),
+        ("db.example", ("db.example", 0, "")),
         ("db:3307", ("db", 3307, "")),
         ("127.0.0.1:3307", ("127.0.0.1", 3307, "")),
-        ("localhost:/run/s", ("localhost", 3306, "/run/s")),
+        ("localhost:/run/s", ("localhost", 0, "/run/s")),
         ("db:3307:/run/s", ("db", 3307, "/run/s")),
-        (":/run/s", ("localhost", 3306, "/run/s")),
+        (":/run/s", ("localhost", 0, "/run/s")),
         (":3307", ("localhost", 3307, "")),
-        ("db:", ("db", 3306, "")),
-        ("db:port", ("db", 3306, "")),
-        ("db:²", ("db", 3306, "")),
-        ("::1", ("::1", 3306, "")),
-        ("[::1]", ("::1", 3306, "")),
+        ("db:", ("db", 0, "")),
+        ("db:port", ("db", 0, "")),
+        ("db:²", ("db", 0, "")),
+        ("::1", ("::1", 0, "")),
+        ("[::1]", ("::1", 0, "")),
         ("[::1]:3307", ("::1", 3307, "")),
-        ("[::1]:/run/s", ("::1", 3306, "/run/s")),
-        ("2001:db8::1", ("2001:db8::1", 3306, "")),
-        ("", ("localhost", 3306, "")),
+        ("[::1]:/run/s", ("::1", 0, "/run/s")),
+        ("2001:db8::1", ("2001:db8::1", 0, "")),
+        ("", ("localhost", 0, "")),
     ],
 )
 def test_a_host_is_read_as_wordpress_reads_it(value, expected):
@@ -145,7 +145,7 @@ def test_a_host_is_read_as_wordpress_reads_it(value, expected):
         pytest.param(None, WORDPRESS, SHOP, id="official image"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD": ""}, mysql(password=""), id="official image, no password"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_HOST": "[::1]:3307"}, ("::1", 3307, ""), id="official image, host and port"),
-        pytest.param(None, WORDPRESS | {"WORDPRESS_DB_HOST": "localhost:/s"}, ("localhost", 3306, "/s"), id="official image, socket"),
+        pytest.param(None, WORDPRESS | {"WORDPRESS_DB_HOST": "localhost:/s"}, ("localhost", 0, "/s"), id="official image, socket"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD": "a@b/c%20"}, "a@b/c%20", id="official image, nothing is decoded"),
     ],
 )  # fmt: skip

@@ -34,7 +34,7 @@ ERROR = HandlerFailure(
 
 
 def attempt(failure=None, *, number=1, schedule=ONCE):
-    action = Action(1, "hook", "[]", schedule, 0, "", 10, number - 1, "5")
+    action = Action(1, "hook", "[]", schedule, 0, "", 10, number - 1)
     return Attempt(action, 0.1, failure)
 
 

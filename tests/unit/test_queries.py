@@ -206,7 +206,10 @@ def test_parameters_are_numbered(text, names, expected):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(queries, "_FOLDERS", (tmp_path / "none", tmp_path))
+    other = tmp_path / "another project's sql"
+    other.mkdir()
+    (tmp_path / "site.sql").touch()  # by which ours is known
+    monkeypatch.setattr(queries, "_FOLDERS", (other, tmp_path))
     load.cache_clear()
     yield tmp_path
     load.cache_clear()
