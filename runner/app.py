@@ -71,6 +71,7 @@ class App:
     handlers: Handlers
     names: Sequence[str] = ()
     clock: Clock = field(default_factory=SystemClock)
+    log_level: str = "INFO"
 
     def run(self, options: RunOptions, stop: Stop, progress: Progress | None = None) -> Summary:
         """Drains what is due. Raises RunnerError when it cannot work."""
@@ -126,7 +127,7 @@ class App:
         executor = (
             Inline(self.handlers, self.clock)
             if options.inline
-            else Processes(self.handlers, self.names, stop, self.clock)
+            else Processes(self.handlers, self.names, stop, self.clock, log_level=self.log_level)
         )
         worker = Worker(
             self.source(database, site, options),

@@ -61,7 +61,6 @@ def cli(*, debug: bool) -> None:
         import logging  # noqa: PLC0415  only when asked for
 
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
-        os.environ["RUNNER_DEBUG"] = "1"  # for the processes that run handlers
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -72,3 +72,10 @@ def load_handlers(flags: tuple[str, ...], *, required: bool) -> tuple[Handlers, 
     if required and not loaded:
         raise ConfigError(f"no hook is registered in {', '.join(names)}: nothing could be run")
     return loaded, names
+
+
+def log_level(*, quiet: bool) -> str:
+    """From which level on what handlers log is shown."""
+    if click.get_current_context().find_root().params.get("debug"):
+        return "DEBUG"
+    return "WARNING" if quiet else "INFO"

@@ -13,7 +13,13 @@ import click
 from compat.action_scheduler import TIMEOUT
 from runner import config
 from runner.app import Progress, RunOptions
-from runner.cli.options import connection_options, handler_options, make_app, names_list
+from runner.cli.options import (
+    connection_options,
+    handler_options,
+    log_level,
+    make_app,
+    names_list,
+)
 from runner.core.errors import UsageError
 from runner.core.signals import Stop
 
@@ -113,6 +119,7 @@ def command(
     app = make_app(dsn, prefix, handlers)
     if wanted := names_list("--hooks", hooks):
         app.handlers = app.handlers.only(wanted)
+    app.log_level = log_level(quiet=quiet)
     stop = Stop()
     with stop.listening(), _Bar(shown=not (quiet or as_json)) as bar:
         summary = app.run(_run_options(options), stop, bar.progress())

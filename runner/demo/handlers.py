@@ -37,4 +37,4 @@ def describe_image(*args: Any) -> None:
 
 @handlers.on("demo_clean_carts")
 def clean_carts(context: Context) -> None:
-    context.log.info("cleaning carts, attempt %d", context.attempt)
+    context.log.debug("cleaning carts, attempt %d", context.attempt)

@@ -27,12 +27,12 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main(descriptor: int, parent: int) -> None:
     """Serves jobs from the given socket until it closes."""
     _die_with(parent)
-    _configure_logging()
     channel = socket.socket(fileno=descriptor)
     os.set_inheritable(descriptor, False)  # not for what a handler starts
-    names = receive(channel)
+    orders = receive(channel)
+    _configure_logging(orders["log_level"])
     try:
-        handlers = load(names)
+        handlers = load(orders["handlers"])
     except RunnerError as error:
         send(channel, {"refused": str(error)})
         channel.close()
@@ -52,12 +52,11 @@ def main(descriptor: int, parent: int) -> None:
             os._exit(1)
 
 
-def _configure_logging() -> None:
-    """What handlers log goes to stderr with the action's id, from INFO on (DEBUG with --debug)."""
+def _configure_logging(level: str) -> None:
+    """What handlers log goes to stderr with the action's id."""
     lines = logging.StreamHandler()
     text = "%(levelname)s %(name)s action %(action_id)s: %(message)s"
     lines.setFormatter(logging.Formatter(text, defaults={"action_id": "-"}))
-    level = logging.DEBUG if os.environ.get("RUNNER_DEBUG") else logging.INFO
     logging.basicConfig(level=level, handlers=[lines])
 
 

@@ -41,7 +41,7 @@ _BOOTSTRAP = (
 class Child:
     """One child process and the action it runs."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], log_level: str) -> None:
         self.channel, theirs = socket.socketpair()
         with theirs:
             self.process = self._spawn(theirs.fileno())
@@ -51,7 +51,7 @@ class Child:
         self.began = 0.0
         self.deadline = 0.0
         self.channel.settimeout(START_TIMEOUT)
-        self._get_ready(names)
+        self._get_ready({"handlers": list(names), "log_level": log_level})
 
     def _spawn(self, descriptor: int) -> subprocess.Popen[bytes]:
         path = [entry or str(os.getcwd()) for entry in sys.path]  # noqa: PTH109
@@ -67,10 +67,10 @@ class Child:
             self.channel.close()
             raise HandlerError(f"cannot start a process for handlers: {error}") from error
 
-    def _get_ready(self, names: Sequence[str]) -> None:
+    def _get_ready(self, orders: dict[str, object]) -> None:
         answer = None
         with contextlib.suppress(TimeoutError, ConnectionError):
-            send(self.channel, list(names))
+            send(self.channel, orders)
             answer = receive(self.channel)
         if not answer or "ready" not in answer:
             self.kill()
@@ -128,13 +128,21 @@ class Processes:
     """`count` children, started by `prepare`. `names` are handlers as `module:attribute`."""
 
     def __init__(
-        self, handlers: Handlers, names: Sequence[str], stop: Stop, clock: Clock, count: int = 1
+        self,
+        handlers: Handlers,
+        names: Sequence[str],
+        stop: Stop,
+        clock: Clock,
+        *,
+        count: int = 1,
+        log_level: str = "INFO",
     ) -> None:
         self._handlers = handlers
         self._names = names
         self._stop = stop
         self._clock = clock
         self._count = count
+        self._log_level = log_level
         self._children: list[Child] = []
 
     def room(self) -> int:
@@ -150,7 +158,7 @@ class Processes:
         for child in [c for c in self._children if c.action is None and c.died()]:
             self._bury(child)
         while len(self._children) < self._count:
-            self._children.append(Child(self._names))
+            self._children.append(Child(self._names, self._log_level))
 
     def submit(self, action: Action) -> None:
         """Starts the action's handler in an idle child; there must be room."""

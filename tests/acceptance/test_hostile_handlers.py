@@ -513,3 +513,33 @@ def test_the_handler_process_never_holds_the_database_connection(cli, site, serv
     assert control["ports"] == [server.port]  # such a connection would have been seen
     assert [(facts["sockets"], facts["ports"]) for facts in seen] == [(1, [])] * 3
     assert len({facts["pid"] for facts in seen}) == 3
+
+
+def test_what_handlers_log_goes_to_stderr_with_the_action_s_id(cli, site):
+    """From INFO on, quietly from WARNING on; with --debug also the traceback of a failure."""
+    cli.module(
+        "jobs",
+        "from runner import Context, Handlers, RetryPolicy\n"
+        "handlers = Handlers(retry=RetryPolicy.never())\n"
+        "@handlers.on('py_log')\n"
+        "def log(context: Context):\n"
+        "    context.log.info('told')\n"
+        "    context.log.warning('warned')\n"
+        "    raise LookupError('gone')\n",
+    )
+    shown = {}
+    for name, before, after in (
+        ("plain", [], []),
+        ("quiet", [], ["--quiet"]),
+        ("debug", ["--debug"], []),
+    ):
+        site.add("py_log", at=1_700_000_000)
+        done = cli(*before, "run", "--handlers", "jobs:handlers", *after)
+        assert done.returncode == 0
+        shown[name] = done.stderr.splitlines()
+    assert shown["plain"] == [
+        "INFO runner.handler.py_log action 1: told", "WARNING runner.handler.py_log action 1: warned",
+    ]  # fmt: skip
+    assert shown["quiet"] == ["WARNING runner.handler.py_log action 2: warned"]
+    assert "LookupError: gone" in shown["debug"]
+    assert any(line.startswith("Traceback") or "Traceback" in line for line in shown["debug"])
