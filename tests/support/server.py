@@ -169,9 +169,12 @@ def _install(program: str, data: str, user: list[str]) -> None:
         ]  # fmt: skip
     else:
         command = [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}", *user]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoServer(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
+    for _ in range(3):  # on a busy machine the installer was seen to trip over its own tables
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not done.returncode:
+            return
+        shutil.rmtree(data, ignore_errors=True)
+    raise NoServer(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
 
 
 def _open_root(folder: str, server: Server) -> None:
