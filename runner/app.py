@@ -63,7 +63,7 @@ class Progress:
     settled: Callable[[Settlement], None] | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class App:
     """One site's runner. `names` are the handlers as `module:attribute`, for child processes."""
 

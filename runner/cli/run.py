@@ -35,7 +35,7 @@ Examples:
   runner run --mode native --json --fail-on-error
 
 \b
-From cron, each minute:
+From cron, each minute (with RUNNER_DSN and RUNNER_HANDLERS set there):
   * * * * * www-data runner run --batch-size 25 --time-limit 50 --quiet
 
 \b

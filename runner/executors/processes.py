@@ -47,7 +47,6 @@ class Child:
             self.process = self._spawn(theirs.fileno())
         self.death = _death_watch(self.process.pid)
         self.action: Action | None = None
-        self.job = 0
         self.began = 0.0
         self.deadline = 0.0
         self.channel.settimeout(START_TIMEOUT)
@@ -77,8 +76,7 @@ class Child:
             raise HandlerError((answer or {}).get("refused") or "the handler process did not start")
 
     def start(self, action: Action, timeout: float, now: float) -> None:
-        self.action, self.job = action, action.id
-        self.began, self.deadline = now, now + timeout
+        self.action, self.began, self.deadline = action, now, now + timeout
         with contextlib.suppress(ConnectionError):  # a dead child is noticed when it is read
             send(self.channel, Job.of(action).message())
 
@@ -92,7 +90,7 @@ class Child:
         answer = None
         with contextlib.suppress(TimeoutError, BlockingIOError, ValueError):
             answer = receive(self.channel)
-        if answer is None or answer.get("id") != self.job:
+        if answer is None or self.action is None or answer.get("id") != self.action.id:
             return self._obituary(), 0
         failure = answer["failure"]
         return (None if failure is None else _failure(failure)), answer["memory"]

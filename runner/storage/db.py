@@ -109,12 +109,11 @@ class Database:
 
     def query(self, text: str, **values: object) -> list[Row]:
         """Reads outside a transaction; tried again when the connection was lost."""
-        return self._patiently(lambda _: self.send(text, values)[0], self.patience)
+        return self._patiently(lambda _: self.send(text, values)[0])
 
     def write(self, text: str, *, patience: float | None = None, **values: object) -> int:
         """One statement with a commit of its own, such that doing it twice does no harm."""
-        seconds = self.patience if patience is None else patience
-        return self._patiently(lambda _: self.send(text, values)[1], seconds)
+        return self._patiently(lambda _: self.send(text, values)[1], patience)
 
     def try_write(self, text: str, **values: object) -> bool:
         """The same, tried once; False when it did not work."""
@@ -140,8 +139,7 @@ class Database:
         conflicts too. Otherwise TooBusy is raised after `tries` conflicts.
         """
         attempt = partial(self._once, work)
-        seconds = self.patience if patience is None else patience
-        return self._patiently(attempt, seconds, tries if patience is None else None)
+        return self._patiently(attempt, patience, tries if patience is None else None)
 
     def _once(self, work: Callable[[Transaction], T], uncertain: bool) -> T:
         self.connect()
@@ -158,8 +156,12 @@ class Database:
         return result
 
     def _patiently(
-        self, attempt: Callable[[bool], T], patience: float, tries: int | None = CONFLICT_TRIES
+        self,
+        attempt: Callable[[bool], T],
+        patience: float | None = None,
+        tries: int | None = CONFLICT_TRIES,
     ) -> T:
+        patience = self.patience if patience is None else patience
         conflicts, uncertain, deadline = 0, False, None
         while True:
             try:

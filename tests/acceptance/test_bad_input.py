@@ -6,13 +6,13 @@ import json
 import socket
 import socketserver
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 from support.server import PASSWORD
 from support.site import OPTIONS, PHP_CRON, SiteDatabase
+from support.waiting import until
 
 from compat import schedules
 from compat.site_time import sql_date
@@ -47,13 +47,6 @@ def cancel():
 def retry():
     raise Retry("as told", after=60)
 """
-
-
-def until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def complains(done, code: int, *words: str) -> None:

@@ -7,9 +7,9 @@ import os
 import pty
 import re
 import subprocess
-import time
 
 import pytest
+from support.waiting import until
 
 from runner import __version__
 from runner.demo.shop import build
@@ -54,13 +54,6 @@ def slow():
 def shop(cli):
     cli.module("jobs", JOBS)
     return cli
-
-
-def until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def summary_of(cli, *arguments: str) -> dict:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from support.waiting import gone, until
 
 from compat.site_time import sql_date
 
@@ -172,21 +171,6 @@ ENDS = {
     "changes_folder": ("complete", COMPLETE),
     "gets_long_args": ("complete", COMPLETE),
 }
-
-
-def until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended, reaped or not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def interleaved(site, hooks, args=()) -> tuple[dict[str, int], list[int]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
+from support.waiting import gone, until
 
 DUE = 1_700_000_000
 RUN = ("run", "--handlers", "jobs:handlers")
@@ -31,21 +31,6 @@ def gated(number=0):
 def quick():
     pass
 """
-
-
-def until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended, reaped or not."""
-    try:
-        return state(pid).startswith(("Z", "X"))
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def state(pid: int) -> str:

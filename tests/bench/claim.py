@@ -8,7 +8,7 @@ import time
 
 from support.engine import Engine, handlers_for
 from support.fill import fill
-from support.measure import locks_held, rows_read
+from support.measure import counting_locks, rows_read
 from support.site import SiteDatabase
 
 from runner.core.clock import SystemClock
@@ -47,8 +47,9 @@ def _one(server, site, rows: int, mix: str, bound: int) -> bool:
     source = engine.source(database)
     times = [_claim(source) for _ in range(TRIES)]
     before = rows_read(database)
-    locked = _claim_counting_locks(server, source)
-    read = rows_read(database) - before
+    with counting_locks(server, source) as counts:
+        _claim(source)
+    read, locked = rows_read(database) - before, max(counts)
     absent = Engine(site, handlers_for(*(f"absent_{n}" for n in range(5))), SystemClock())
     idle = absent.source()
     began = time.perf_counter()
@@ -73,19 +74,3 @@ def _claim(source) -> float:
     assert len(claim.actions) == BATCH
     source.release(claim, claim.actions)
     return elapsed
-
-
-def _claim_counting_locks(server, source) -> int:
-    """Claims once; the row locks that its transaction held before its commit."""
-    locked: list[int] = []
-    mark = source._ownership.mark
-
-    def counted(tx, ids, offset):
-        token = mark(tx, ids, offset)
-        locked.append(locks_held(server))
-        return token
-
-    source._ownership.mark = counted
-    _claim(source)
-    source._ownership.mark = mark
-    return max(locked)

@@ -25,7 +25,6 @@ class Shop:
         self.path, self.now = path, NOW
         shop.build(path, NOW)
         self.app = App(Connection(parse(f"sqlite:///{path}"), "wp_"), handlers, (), clock)
-        self.app._driver = lambda _: SQLite(str(path), now=lambda: self.now)
 
     def run(self, **changes):
         stop = Stop()
@@ -43,8 +42,10 @@ class Shop:
 
 
 @pytest.fixture
-def demo(tmp_path, clock):
-    return Shop(tmp_path / "shop.sqlite", clock)
+def demo(tmp_path, clock, monkeypatch):
+    shop = Shop(tmp_path / "shop.sqlite", clock)
+    monkeypatch.setattr(App, "_driver", lambda *_: SQLite(str(shop.path), now=lambda: shop.now))
+    return shop
 
 
 def test_the_demo_s_queue_drains(demo):

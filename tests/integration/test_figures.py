@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 from support.engine import Engine, handlers_for
 from support.fill import fill
-from support.measure import locks_held, rows_read
+from support.measure import counting_locks, rows_read
 
 NOW = 1_795_413_900
 HOOKS = tuple(f"py_hook_{n}" for n in range(5))
@@ -66,20 +66,12 @@ def test_rows_read_and_locked_by_a_claim(mix, site, server, engine):
         database = engine.database()
         source = engine.source(database)
         limit = 4 * BATCH * len(HOOKS)
-        locked = []
-        original = source._ownership.mark
-
-        def mark(tx, ids, offset):
-            token = original(tx, ids, offset)
-            locked.append(locks_held(server))
-            return token
-
         before = rows_read(database)
         source._ownership.find(database, BATCH, expired=True)
         looked = rows_read(database) - before
-        source._ownership.mark = mark
         before = rows_read(database)
-        claim = source.claim(BATCH)
+        with counting_locks(server, source) as locked:
+            claim = source.claim(BATCH)
         read = rows_read(database) - before
     assert looked <= limit
     assert len(claim.actions) == BATCH

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 
 def rows_read(database) -> int:
     """Rows that this connection has read through indexes so far."""
@@ -14,3 +16,21 @@ def locks_held(server) -> int:
     """Row locks of the one transaction that holds any."""
     rows = server.execute("SELECT MAX(trx_rows_locked) FROM information_schema.innodb_trx")
     return int(rows[0][0])
+
+
+@contextmanager
+def counting_locks(server, source):
+    """A list that gets the row locks of each claim's transaction, counted before its commit."""
+    locked: list[int] = []
+    mark = source._ownership.mark
+
+    def counted(tx, ids, offset):
+        token = mark(tx, ids, offset)
+        locked.append(locks_held(server))
+        return token
+
+    source._ownership.mark = counted
+    try:
+        yield locked
+    finally:
+        source._ownership.mark = mark
