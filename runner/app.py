@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from compat.action_scheduler import TIMEOUT
 from runner.core.clock import SystemClock
 from runner.core.errors import Busy, DatabaseError, UsageError
 from runner.core.limits import Limits
@@ -28,7 +27,7 @@ from runner.storage.queries import Queries
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from runner.config import Connection
+    from runner.config import Connection, Settings
     from runner.core.clock import Clock
     from runner.core.model import Settlement, Summary
     from runner.core.signals import Stop
@@ -36,23 +35,7 @@ if TYPE_CHECKING:
     from runner.site import Site, Tables
     from runner.storage.db import Driver
 
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What `runner run` can be told. Seconds and bytes; 0 is no limit."""
-
-    mode: str = "auto"
-    batch_size: int = 25
-    batches: int = 0
-    groups: Sequence[str] = ()
-    exclude_groups: Sequence[str] = ()
-    time_limit: float = 0
-    max_jobs: int = 0
-    memory_limit: int = 0
-    pause: float = 0
-    force: bool = False
-    inline: bool = False
-    expiry: int = TIMEOUT
+MEGABYTE = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -73,15 +56,15 @@ class App:
     clock: Clock = field(default_factory=SystemClock)
     log_level: str = "INFO"
 
-    def run(self, options: RunOptions, stop: Stop, progress: Progress | None = None) -> Summary:
+    def run(self, settings: Settings, stop: Stop, progress: Progress | None = None) -> Summary:
         """Drains what is due. Raises RunnerError when it cannot work."""
         progress = progress or Progress()
-        lock = None if options.force else self._lock_name(options.groups)
+        lock = None if settings.force else self._lock_name(settings.groups)
         with self.open(lock) as (database, site):
-            check_mode(options.mode, site, database.dialect, len(self.handlers))
+            check_mode(settings.mode, site, database.dialect, len(self.handlers))
             if progress.begin:
                 progress.begin(due_count(database, site, self.handlers.hooks))
-            return self._worker(database, site, options, stop, progress)
+            return self._worker(database, site, settings, stop, progress)
 
     @contextmanager
     def open(self, lock: str | None = None) -> Iterator[tuple[Database, Site]]:
@@ -114,30 +97,30 @@ class App:
         return "runner:" + hashlib.sha256(facts.encode()).hexdigest()[:40]
 
     def _worker(
-        self, database: Database, site: Site, options: RunOptions, stop: Stop, progress: Progress
+        self, database: Database, site: Site, settings: Settings, stop: Stop, progress: Progress
     ) -> Summary:
         limits = Limits(
             self.clock,
             stop,
-            seconds=options.time_limit,
-            jobs=options.max_jobs,
-            batches=options.batches,
-            memory=options.memory_limit,
+            seconds=settings.time_limit,
+            jobs=settings.max_jobs,
+            batches=settings.batches,
+            memory=settings.memory_limit * MEGABYTE,
         )
         executor = (
             Inline(self.handlers, self.clock)
-            if options.inline
+            if settings.inline
             else Processes(self.handlers, self.names, stop, self.clock, log_level=self.log_level)
         )
         worker = Worker(
-            self.source(database, site, options),
+            self.source(database, site, settings),
             executor,
             self.handlers,
             limits,
             self.clock,
-            batch_size=options.batch_size,
-            pause=options.pause,
-            expiry=options.expiry,
+            batch_size=settings.batch_size,
+            pause=settings.pause,
+            expiry=settings.expiry,
             on_settled=progress.settled,
         )
         database.hurry = lambda: stop.now
@@ -146,7 +129,7 @@ class App:
         finally:
             executor.close()
 
-    def source(self, database: Database, site: Site, options: RunOptions) -> ActionScheduler:
+    def source(self, database: Database, site: Site, settings: Settings) -> ActionScheduler:
         """The site's queue, for the hooks that have a handler here."""
         queries = Queries(
             "action_scheduler.sql", database.dialect, identifiers(site, database.dialect)
@@ -154,9 +137,9 @@ class App:
         ownership = Native(
             queries,
             self.handlers.hooks,
-            expiry=options.expiry,
-            groups=_group_ids(database, queries, options.groups, must_exist=True),
-            excluded=_group_ids(database, queries, options.exclude_groups, must_exist=False),
+            expiry=settings.expiry,
+            groups=_group_ids(database, queries, settings.groups, must_exist=True),
+            excluded=_group_ids(database, queries, settings.exclude_groups, must_exist=False),
             urgent=site.shape.claim_index is not None,
         )
         return ActionScheduler(

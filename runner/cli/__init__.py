@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "Run the due actions of your handlers, then end.",
     "status": "Show what waits, runs and failed.",
+    "config": "Show every setting, its value, and where it came from.",
     "handlers": "Show which hooks are handled, by what, and how they are retried.",
     "version": "Show versions.",
 }
@@ -92,9 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _exit_code(error: Exception) -> int:
-    """Says in one line what went wrong."""
+    """Says what went wrong, each problem in one line."""
     if isinstance(error, RunnerError):
-        _complain(str(error))
+        for problem in error.problems:
+            _complain(problem)
         return error.exit_code
     _complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
     return 1

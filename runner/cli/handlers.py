@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import handler_options, load_handlers
+from runner.cli.options import load_handlers, resolved, settings_options
 
 if TYPE_CHECKING:
     from runner.core.retry import RetryPolicy
@@ -20,11 +20,11 @@ Example:
 
 
 @click.command("handlers", epilog=EPILOG)
-@handler_options
+@settings_options("handlers")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def command(*, handlers: tuple[str, ...], as_json: bool) -> None:
+def command(*, as_json: bool, **flags: Any) -> None:
     """Show which hooks are handled, by what, and how they are retried. Needs no database."""
-    loaded, _ = load_handlers(handlers, required=True)
+    loaded, _ = load_handlers(resolved(flags), required=True)
     if as_json:
         click.echo(json.dumps([_facts(handler) for handler in loaded]))
         return

@@ -1,67 +1,83 @@
-"""Options that several commands share."""
+"""Options that several commands share, made from the settings' definitions."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from runner import config
 from runner.app import App
-from runner.core.errors import ConfigError, UsageError
+from runner.config import Resolved, definitions, find, resolve
+from runner.core.errors import ConfigError
 from runner.handlers import Handlers, loading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from runner.config import Setting
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-_CONNECTION = [
-    click.option("--dsn", metavar="URL", help="mysql://user@host:port/database, without password."),
-    click.option("--prefix", metavar="TEXT", help="Table prefix of the site (default wp_)."),
-]
 
-_HANDLERS = click.option(
-    "--handlers",
-    "handlers",
-    multiple=True,
-    metavar="MODULE:NAME",
-    help="Where your Handlers object is; may be repeated. Default: RUNNER_HANDLERS, then the entry"
-    f" points {loading.ENTRY_POINTS}.",
+def settings_options(*sections: str) -> Callable[[F], F]:
+    """Adds a flag for every setting of these sections, and --config."""
+    flags = [s for s in definitions().values() if s.flag and s.section in sections]
+
+    def decorate(function: F) -> F:
+        for setting in reversed(flags):
+            function = _option(setting)(function)
+        return _CONFIG(function)
+
+    return decorate
+
+
+_CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    help="Settings' file (default: RUNNER_CONFIG, then runner.toml of the working folder).",
 )
 
 
-def connection_options(function: F) -> F:
-    for option in reversed(_CONNECTION):
-        function = option(function)
-    return function
+def _option(setting: Setting) -> Callable[[F], F]:
+    if setting.switch:
+        return click.option(setting.flag, setting.name, is_flag=True, help=setting.help)
+    return click.option(
+        setting.flag,
+        setting.name,
+        type=_type(setting),
+        multiple=setting.repeated,
+        metavar=None if setting.choices else setting.metavar,
+        help=f"{setting.help}  [default: {setting.default}]" if setting.default else setting.help,
+    )
 
 
-def handler_options(function: F) -> F:
-    return _HANDLERS(function)
+def _type(setting: Setting) -> click.ParamType[Any] | None:
+    if setting.choices:
+        return click.Choice(setting.choices)
+    if setting.minimum is not None:
+        return click.IntRange(setting.minimum, setting.maximum)
+    return click.FloatRange(0) if isinstance(setting.default, float) else None
 
 
-def names_list(option: str, value: str | None) -> tuple[str, ...]:
-    """`a,b` as a tuple, empty when the option was not given. Raises UsageError for no name."""
-    names = tuple(part.strip() for part in (value or "").split(",") if part.strip())
-    if value is not None and not names:
-        raise UsageError(f"{option} names nothing: leave it out, or give names with commas between")
-    return names
+def resolved(flags: Mapping[str, Any]) -> Resolved:
+    """The settings, given a command's flags (`config` among them)."""
+    given = {name: value for name, value in flags.items() if name != "config"}
+    return resolve(given, os.environ, flags.get("config"))
 
 
-def make_app(
-    dsn: str | None, prefix: str | None, handlers: tuple[str, ...], *, required: bool = True
-) -> App:
+def make_app(flags: Mapping[str, Any] | Resolved, *, required: bool = True) -> App:
     """The app for a command. With `required`, raises ConfigError when no handler is named."""
-    loaded, names = load_handlers(handlers, required=required)
-    return App(config.connection(dsn, prefix, os.environ), loaded, names)
+    found = flags if isinstance(flags, Resolved) else resolved(flags)
+    loaded, names = load_handlers(found, required=required)
+    return App(find(found, os.environ, Path.cwd()), loaded, names)
 
 
-def load_handlers(flags: tuple[str, ...], *, required: bool) -> tuple[Handlers, list[str]]:
-    names = config.handler_names(flags, os.environ) or loading.entry_points()
+def load_handlers(found: Resolved, *, required: bool) -> tuple[Handlers, list[str]]:
+    names = [*found.settings.handlers] or loading.entry_points()
     if not names and required:
         raise ConfigError(
             "no handlers are configured. Give --handlers shop.jobs:handlers or RUNNER_HANDLERS;"

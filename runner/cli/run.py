@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from compat.action_scheduler import TIMEOUT
-from runner import config
-from runner.app import Progress, RunOptions
-from runner.cli.options import (
-    connection_options,
-    handler_options,
-    log_level,
-    make_app,
-    names_list,
-)
-from runner.core.errors import UsageError
+from runner.app import Progress
+from runner.cli.options import log_level, make_app, resolved, settings_options
 from runner.core.signals import Stop
 
 if TYPE_CHECKING:
     from runner.core.model import Settlement, Summary
-
-MEGABYTE = 1024 * 1024
 
 EPILOG = """\b
 Examples:
@@ -45,99 +33,29 @@ Exit codes: 0 done or nothing to do, 1 could not work, 2 usage, 3 an action fail
 
 
 @click.command("run", epilog=EPILOG)
-@connection_options
-@handler_options
-@click.option(
-    "--mode",
-    type=click.Choice(config.MODES),
-    help="auto refuses where PHP's runner may be alive; native says that it is off.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1, 1000),
-    default=25,
-    show_default=True,
-    metavar="N",
-    help="Actions claimed at a time.",
-)
-@click.option(
-    "--batches", type=click.IntRange(0), default=0, metavar="N", help="Batches to run; 0 is all."
-)
-@click.option("--hooks", metavar="A,B", help="Only these hooks.")
-@click.option("--group", metavar="A,B", help="Only actions of these groups.")
-@click.option("--exclude-groups", metavar="A,B", help="No actions of these groups.")
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0),
-    default=0,
-    metavar="SECONDS",
-    help="Begin nothing after this time; 0 is no limit.",
-)
-@click.option(
-    "--max-jobs",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="Begin at most this many actions; 0 is no limit.",
-)
-@click.option(
-    "--memory-limit",
-    type=click.IntRange(0),
-    default=0,
-    metavar="MB",
-    help="Begin nothing once the runner or a child used more than this; 0 is no limit.",
-)
-@click.option(
-    "--pause", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Rest between batches."
-)
-@click.option("--force", is_flag=True, help="Run although another run is at work on this site.")
-@click.option(
-    "--inline",
-    is_flag=True,
-    help="Call handlers in this process, for debugging: nothing can be killed.",
-)
+@settings_options("database", "handlers", "run")
 @click.option("--fail-on-error", is_flag=True, help="Exit with 3 when an action failed for good.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-def command(
-    *,
-    dsn: str | None,
-    prefix: str | None,
-    handlers: tuple[str, ...],
-    hooks: str | None,
-    fail_on_error: bool,
-    quiet: bool,
-    as_json: bool,
-    **options: Any,
-) -> int:
+def command(*, fail_on_error: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
     """Run the due actions of your handlers, then end.
 
     Claims what is due and has a Python handler, batch by batch, until nothing is left or a limit
     is reached. An action that fails is recorded and retried by its policy: that is no error of
     the run.
     """
-    app = make_app(dsn, prefix, handlers)
-    if wanted := names_list("--hooks", hooks):
+    found = resolved(flags)
+    app = make_app(found)
+    if wanted := found.settings.hooks:
         app.handlers = app.handlers.only(wanted)
     app.log_level = log_level(quiet=quiet)
     stop = Stop()
     with stop.listening(), _Bar(shown=not (quiet or as_json)) as bar:
-        summary = app.run(_run_options(options), stop, bar.progress())
+        summary = app.run(found.settings, stop, bar.progress())
     _report(summary, quiet=quiet, as_json=as_json)
     if stop.now:
         return 128 + stop.number
     return 3 if fail_on_error and (summary.failed or summary.corrupt) else 0
-
-
-def _run_options(options: dict[str, Any]) -> RunOptions:
-    groups = names_list("--group", options.pop("group"))
-    excluded = names_list("--exclude-groups", options.pop("exclude_groups"))
-    if groups and excluded:
-        raise UsageError("--group and --exclude-groups cannot be given together")
-    options["memory_limit"] *= MEGABYTE
-    options["mode"] = config.mode(options["mode"], os.environ)
-    expiry = config.seconds("RUNNER_EXPIRY", TIMEOUT, os.environ)
-    return RunOptions(groups=groups, exclude_groups=excluded, expiry=expiry, **options)
 
 
 def _report(summary: Summary, *, quiet: bool, as_json: bool) -> None:

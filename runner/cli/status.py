@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli import printable
-from runner.cli.options import connection_options, handler_options, make_app
+from runner.cli.options import make_app, settings_options
 from runner.operations.report import snapshot
 
 if TYPE_CHECKING:
@@ -22,14 +22,11 @@ Examples:
 
 
 @click.command("status", epilog=EPILOG)
-@connection_options
-@handler_options
+@settings_options("database", "handlers")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(
-    *, dsn: str | None, prefix: str | None, handlers: tuple[str, ...], as_json: bool
-) -> None:
+def command(*, as_json: bool, **flags: Any) -> None:
     """Show what waits, runs and failed: all of it, and what has a Python handler."""
-    app = make_app(dsn, prefix, handlers, required=False)
+    app = make_app(flags, required=False)
     with app.open() as (database, site):
         shown = snapshot(database, site, app.handlers.hooks)
     click.echo(json.dumps(shown.as_json()) if as_json else _text(shown))

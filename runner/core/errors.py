@@ -18,9 +18,19 @@ from __future__ import annotations
 
 
 class RunnerError(Exception):
-    """Something a user must know, in one line; `exit_code` is what the command returns."""
+    """Something a user must know; `exit_code` is what the command returns.
+
+    Each of the texts given is a problem of its own, told in one line.
+    """
 
     exit_code = 1
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(self.problems)
 
 
 class ConfigError(RunnerError):

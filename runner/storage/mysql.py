@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.constants import CLIENT, FIELD_TYPE
+from pymysql.constants import CLIENT, CR, FIELD_TYPE
 from pymysql.converters import conversions
 
 from runner.core.errors import ConfigError, DatabaseError, DatabaseGone
@@ -36,6 +37,8 @@ _ADVICE = {
     1142: "the account lacks a right: grant SELECT, INSERT and UPDATE on the four"
     " actionscheduler tables, DELETE on the claims table, and SELECT on options",
     1146: "a table is missing: check the table prefix",
+    CR.CR_SSL_CONNECTION_ERROR: "TLS was asked for: see that the server offers it and that its"
+    " certificate is valid, or ask for less with RUNNER_DB_TLS or the DSN's ?tls=",
 }
 
 if TYPE_CHECKING:
@@ -72,6 +75,20 @@ def _default_socket(host: str) -> str | None:
     return next((path for path in _SOCKETS if Path(path).is_socket()), None)
 
 
+def _tls(dsn: Dsn, socket: str | None) -> dict[str, Any]:
+    """PyMySQL's arguments. A socket needs no TLS, nor its set-up time."""
+    if dsn.tls == "off" or (socket and dsn.tls == "auto" and not dsn.ssl_ca):
+        return {"ssl_disabled": True}
+    if dsn.tls == "auto" and not dsn.ssl_ca:
+        return {}
+    context = ssl.create_default_context(cafile=dsn.ssl_ca or None)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # servers' own certificates are seldom strict
+    if dsn.tls == "required" and not dsn.ssl_ca:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return {"ssl": context}
+
+
 class MySQL:
     """PyMySQL connections for one site. `table` is the actions table with its prefix."""
 
@@ -85,7 +102,7 @@ class MySQL:
     def connect(self) -> Any:
         dsn = self._dsn
         if dsn.ssl_ca and not Path(dsn.ssl_ca).is_file():
-            raise ConfigError(f"the DSN's ssl_ca names {dsn.ssl_ca}, which is no file")
+            raise ConfigError(f"{dsn.ssl_ca}, named for checking certificates, is no file")
         socket = dsn.socket or (None if dsn.port else _default_socket(dsn.host))
         connection = _Connection(
             host=dsn.host or "127.0.0.1",
@@ -94,8 +111,7 @@ class MySQL:
             password=dsn.password,
             database=dsn.database,
             unix_socket=socket,
-            ssl={"ca": dsn.ssl_ca} if dsn.ssl_ca else None,
-            ssl_disabled=True if socket else None,  # a socket needs no TLS, nor its set-up time
+            **_tls(dsn, socket),
             charset="utf8mb4",
             autocommit=None,
             connect_timeout=CONNECT_TIMEOUT,
@@ -125,6 +141,8 @@ class MySQL:
             return LostConnection(f"{where}: {text or 'the connection is closed'}")
         if code in _CONFLICT:
             return Conflict(text)
+        if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
+            return DatabaseError(f"{where}: {text} ({_ADVICE[CR.CR_SSL_CONNECTION_ERROR]})")
         if code in _UNREACHABLE:
             return DatabaseGone(f"cannot reach {where}: {text}. Is the server running?")
         if isinstance(error, RuntimeError):  # sha2 login over plain TCP needs cryptography

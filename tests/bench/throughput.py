@@ -13,7 +13,7 @@ from support.engine import Engine
 from support.fill import fill
 from support.site import SiteDatabase
 
-from runner.app import RunOptions
+from runner.config import Settings
 from runner.core.clock import SystemClock
 from runner.core.signals import Stop
 
@@ -123,7 +123,7 @@ def _runner(site, case: Case) -> int:
     names = {"strict": "handlers", "idempotent": "idempotent"}
     engine.app.names = [f"bench.handlers:{names[case.guarantee]}"]
     stop = Stop()
-    options = RunOptions(mode="native", batch_size=case.batch, inline=case.executor == "inline")
+    options = Settings(mode="native", batch_size=case.batch, inline=case.executor == "inline")
     try:
         return engine.app.run(options, stop).completed
     finally:

@@ -7,8 +7,8 @@ import sqlite3
 import pytest
 
 from compat.site_time import sql_date
-from runner.app import App, RunOptions
-from runner.config import Connection
+from runner.app import App
+from runner.config import Connection, Settings
 from runner.core.signals import Stop
 from runner.demo import shop
 from runner.demo.handlers import handlers
@@ -29,7 +29,7 @@ class Shop:
     def run(self, **changes):
         stop = Stop()
         try:
-            return self.app.run(RunOptions(inline=True, **changes), stop)
+            return self.app.run(Settings(inline=True, **changes), stop)
         finally:
             stop.close()
 
@@ -78,7 +78,7 @@ def test_retries_come_when_their_time_has_come(demo):
 def test_abandoned_work_is_taken_back(demo):
     """What a dead worker had begun is judged, what it had only claimed runs."""
     with demo.app.open() as (database, site):
-        source = demo.app.source(database, site, RunOptions())
+        source = demo.app.source(database, site, Settings())
         claim = source.claim(10)
         source.advance(claim, [], claim.actions[:1])
     demo.now = NOW + 299

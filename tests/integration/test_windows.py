@@ -10,6 +10,7 @@ from support.engine import Engine
 from compat import schedules
 from runner import Fail, Handlers, RetryPolicy
 from runner import app as application
+from runner.config import Settings
 from runner.core.model import Action, HandlerFailure
 from runner.core.signals import Stop
 from runner.operations.windows import SHORTEST_OVERRUN, SPAN, Pace
@@ -192,7 +193,7 @@ def test_a_signal_inside_a_window_hands_the_rest_back(site, server, engine):
     engine.handlers.on("py_hook", idempotent=True)(answer)
     add(site, 6)
     with server.frozen(NOW):
-        options = application.RunOptions(mode="native", inline=True)
+        options = Settings(mode="native", inline=True)
         summary = engine.app.run(options, stop)
     stop.close()
     assert summary.completed == 3

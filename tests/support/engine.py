@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runner import Handlers, RetryPolicy
-from runner.app import App, RunOptions
-from runner.config import Connection
+from runner.app import App
+from runner.config import Connection, Settings
 from runner.core.signals import Stop
 from runner.site import check_prefix, discover
 from runner.storage.db import Database
@@ -24,9 +24,9 @@ class Engine:
         self.app = App(Connection(site.dsn, site.prefix), handlers, (), clock)
         self.opened: list[Database] = []
 
-    def run(self, options: RunOptions | None = None, **changes):
+    def run(self, options: Settings | None = None, **changes):
         """One whole run, handlers called in this process."""
-        options = replace(options or RunOptions(mode="native", inline=True), **changes)
+        options = replace(options or Settings(mode="native", inline=True), **changes)
         stop = Stop()
         try:
             return self.app.run(options, stop)
@@ -42,7 +42,7 @@ class Engine:
     def source(self, database: Database | None = None, **options):
         database = database or self.database()
         found = discover(database, self.tables)
-        return self.app.source(database, found, RunOptions(**options))
+        return self.app.source(database, found, Settings(**options))
 
     def close(self) -> None:
         for database in self.opened:

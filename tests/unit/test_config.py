@@ -1,10 +1,13 @@
-"""Where the database is: DSNs, the environment, files with secrets, and who wins."""
+"""Settings and the database: every place a value may stand in, and who wins."""
 
 import re
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from runner import ConfigError, config
+from runner import ConfigError
+from runner.config import Rank, Settings, definitions, find, resolve
 from runner.core.errors import UsageError
 from runner.storage.dsn import Dsn, parse, wordpress_host
 
@@ -20,6 +23,24 @@ SHOP = Dsn("mysql", "shop", "db", 0, "wp", "s3cret", password_given=True)
 def mysql(database="shop", host="db", port=0, user="wp", password=None, **more):
     given = password is not None
     return Dsn("mysql", database, host, port, user, password or "", password_given=given, **more)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The working folder: empty, so that nothing is found by chance."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def database(flag=None, prefix=None, environ=None, **flags):
+    """The database that these flags and this environment lead to."""
+    environ = environ or {}
+    given = {"dsn": flag, "table_prefix": prefix, **flags}
+    return find(resolve(given, environ), environ, Path.cwd())
+
+
+def setting(name, environ=None, **flags):
+    return getattr(resolve(flags, environ or {}).settings, name)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +62,7 @@ def mysql(database="shop", host="db", port=0, user="wp", password=None, **more):
         ("mysql:///shop", mysql(host="127.0.0.1", user="")),
         ("mysql://wp@db/shop?prefix=shop_", mysql(prefix="shop_")),
         ("mysql://wp@localhost/shop?socket=/run/s&ssl_ca=/ca.pem", mysql(host="localhost", socket="/run/s", ssl_ca="/ca.pem")),
+        ("mysql://wp@db/shop?tls=verify", mysql(tls="verify")),
         ("sqlite:///var/shop.sqlite", Dsn("sqlite", "/var/shop.sqlite")),
         ("sqlite:///./shop.sqlite", Dsn("sqlite", "./shop.sqlite")),
         ("sqlite:///../shop.sqlite", Dsn("sqlite", "../shop.sqlite")),
@@ -63,6 +85,7 @@ def test_a_dsn_is_read(text, expected):
         ("mysql://wp@db/shop/other", "names no database"),
         ("mysql://wp@db/shop?prefx=x_", "unknown option 'prefx'"),
         ("mysql://wp@db/shop?charset=latin1", "unknown option 'charset'"),
+        ("mysql://wp@db/shop?tls=perhaps", "tls is one of auto, required, verify, off"),
         ("sqlite:///shop.sqlite?prefx=x_", "unknown option 'prefx'"),
         ("sqlite://", "names no file"),
         ("sqlite:///", "names no file"),
@@ -139,9 +162,9 @@ def test_a_host_is_read_as_wordpress_reads_it(value, expected):
         pytest.param("sqlite:///a", {}, Dsn("sqlite", "/a"), id="flag, SQLite"),
         pytest.param(None, {"RUNNER_DSN": "mysql://wp:s3cret@db/shop"}, SHOP, id="environment"),
         pytest.param(None, {"RUNNER_DSN": "mysql://wp@db/shop", "RUNNER_DB_PASSWORD": "s3cret"}, "s3cret", id="environment, password apart"),
-        pytest.param(None, {"RUNNER_DSN": "mysql://wp:s3cret@db/shop", "RUNNER_DB_PASSWORD": "other"}, "s3cret", id="password of the DSN wins"),
         pytest.param(None, {"RUNNER_DSN": "mysql://wp:s3cret@db/shop"} | dict.fromkeys(WORDPRESS, "x"), SHOP, id="RUNNER_DSN before WORDPRESS_DB_*"),
-        pytest.param(None, {"RUNNER_DSN": "mysql://wp:@db/shop", "RUNNER_DB_PASSWORD": "other"}, "", id="an empty password is one"),
+        pytest.param(None, {"RUNNER_DSN": "mysql://wp:@db/shop"}, "", id="an empty password is one"),
+        pytest.param(None, WORDPRESS | {"RUNNER_DB_PASSWORD": "other"}, "other", id="our own password before the image's"),
         pytest.param(None, WORDPRESS, SHOP, id="official image"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD": ""}, mysql(password=""), id="official image, no password"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_HOST": "[::1]:3307"}, ("::1", 3307, ""), id="official image, host and port"),
@@ -151,7 +174,7 @@ def test_a_host_is_read_as_wordpress_reads_it(value, expected):
 )  # fmt: skip
 def test_the_database_is_found(flag, environ, expected):
     """Flag before RUNNER_DSN before WORDPRESS_DB_*; the password from the first that has one."""
-    found = config.connection(flag, None, environ).dsn
+    found = database(flag, environ=environ).dsn
     if isinstance(expected, str):
         assert found.password == expected
     elif isinstance(expected, tuple):
@@ -168,6 +191,11 @@ def test_the_database_is_found(flag, environ, expected):
         pytest.param("mysql://wp:s3cret@db/shop", {}, UsageError, "must not hold a password.*RUNNER_DB_PASSWORD", id="password in the flag"),
         pytest.param("mysql://wp:@db/shop", {}, UsageError, "must not hold a password", id="empty password in the flag"),
         pytest.param(None, {"WORDPRESS_DB_HOST": "db", "WORDPRESS_DB_USER": "", "WORDPRESS_DB_PASSWORD": "x"}, ConfigError, "not set: WORDPRESS_DB_USER, WORDPRESS_DB_NAME", id="half of the image's"),
+        pytest.param(None, {"RUNNER_DSN": "mysql://wp:s3cret@db/shop", "RUNNER_DB_PASSWORD": "s3cret2"}, ConfigError, "two passwords, in RUNNER_DSN and RUNNER_DB_PASSWORD", id="two passwords"),
+        pytest.param(None, {"RUNNER_DSN": "mysql://wp:@db/shop", "RUNNER_DB_PASSWORD": "s3cret2"}, ConfigError, "two passwords", id="an empty one counts"),
+        pytest.param(None, {"RUNNER_DB_PASSWORD": "s3cret", "RUNNER_DB_PASSWORD_FILE": "/x", "RUNNER_DSN": "mysql://wp@db/shop"}, ConfigError, "RUNNER_DB_PASSWORD and RUNNER_DB_PASSWORD_FILE are both set", id="password and file"),
+        pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD_FILE": "/x"}, ConfigError, "WORDPRESS_DB_PASSWORD and WORDPRESS_DB_PASSWORD_FILE are both set", id="the image's password and file"),
+        pytest.param("", {}, UsageError, "--dsn is '': expected a value", id="empty flag"),
         pytest.param("oops", {}, ConfigError, "starts with 'no scheme'", id="no DSN"),
         pytest.param(None, {"RUNNER_DSN_FILE": "/nowhere"}, ConfigError, "RUNNER_DSN_FILE names /nowhere, which cannot be read", id="no file"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD_FILE": "/"}, ConfigError, "WORDPRESS_DB_PASSWORD_FILE names /", id="a folder"),
@@ -176,7 +204,7 @@ def test_the_database_is_found(flag, environ, expected):
 def test_what_is_missing_is_named(flag, environ, error, why):
     """A missing or dangerous setting is one error that names it, and never shows a password."""
     with pytest.raises(error, match=why) as raised:
-        config.connection(flag, None, environ)
+        database(flag, environ=environ)
     assert "s3cret" not in str(raised.value)
     assert raised.value.exit_code == {ConfigError: 78, UsageError: 2}[error]
 
@@ -193,11 +221,9 @@ def test_secrets_come_from_files(tmp_path, end):
             files[f"{name}_FILE"] = str(path)
         return files
 
-    assert config.connection(None, None, named(WORDPRESS)).dsn == SHOP
+    assert database(environ=named(WORDPRESS)).dsn == SHOP
     dsn = {"RUNNER_DSN": "mysql://wp@db/shop", "RUNNER_DB_PASSWORD": " s3cret ü "}
-    assert config.connection(None, None, named(dsn)).dsn.password == " s3cret ü "
-    both = named({"RUNNER_DSN": "mysql://wp@db/file"}) | {"RUNNER_DSN": "mysql://wp@db/plain"}
-    assert config.connection(None, None, both).dsn.database == "file"
+    assert database(environ=named(dsn)).dsn.password == " s3cret ü "
 
 
 def test_a_secret_that_is_no_text_is_refused(tmp_path):
@@ -205,14 +231,15 @@ def test_a_secret_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "secret"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=re.escape(f"RUNNER_DSN_FILE names {path}")):
-        config.connection(None, None, {"RUNNER_DSN_FILE": str(path)})
+        database(environ={"RUNNER_DSN_FILE": str(path)})
 
 
 @pytest.mark.parametrize(
     ("flag", "dsn", "environ", "expected"),
     [
-        ("a_", "?prefix=b_", {"RUNNER_TABLE_PREFIX": "c_", "WORDPRESS_TABLE_PREFIX": "d_"}, "a_"),
-        (None, "?prefix=b_", {"RUNNER_TABLE_PREFIX": "c_", "WORDPRESS_TABLE_PREFIX": "d_"}, "b_"),
+        (None, "?prefix=a_", {"RUNNER_TABLE_PREFIX": "c_", "WORDPRESS_TABLE_PREFIX": "d_"}, "a_"),
+        ("a_", "", {"RUNNER_TABLE_PREFIX": "c_", "WORDPRESS_TABLE_PREFIX": "d_"}, "a_"),
+        ("a_", "?prefix=a_", {}, "a_"),
         (None, "", {"RUNNER_TABLE_PREFIX": "c_", "WORDPRESS_TABLE_PREFIX": "d_"}, "c_"),
         (None, "", {"WORDPRESS_TABLE_PREFIX": "d_"}, "d_"),
         (None, "", {"RUNNER_TABLE_PREFIX": "", "WORDPRESS_TABLE_PREFIX": ""}, "wp_"),
@@ -221,7 +248,16 @@ def test_a_secret_that_is_no_text_is_refused(tmp_path):
 )
 def test_the_prefix(flag, dsn, environ, expected):
     """Flag before DSN before RUNNER_TABLE_PREFIX before WordPress's own before wp_."""
-    assert config.connection("mysql://wp@db/shop" + dsn, flag, environ).prefix == expected
+    assert database("mysql://wp@db/shop" + dsn, flag, environ).prefix == expected
+
+
+def test_two_prefixes_of_equal_rank_are_refused():
+    """A prefix inside the DSN and one beside it, both as flags or both in the environment."""
+    with pytest.raises(ConfigError, match="two table prefixes, a_ in --prefix and b_ in --dsn"):
+        database("mysql://wp@db/shop?prefix=b_", "a_")
+    environ = {"RUNNER_DSN": "mysql://wp@db/shop?prefix=b_", "RUNNER_TABLE_PREFIX": "a_"}
+    with pytest.raises(ConfigError, match="two table prefixes"):
+        database(environ=environ)
 
 
 @pytest.mark.parametrize(
@@ -233,40 +269,219 @@ def test_the_prefix(flag, dsn, environ, expected):
         ("auto", {"RUNNER_MODE": "native"}, "auto"),
     ],
 )
-def test_the_mode(flag, environ, expected):
-    """Flag before environment before auto."""
-    assert config.mode(flag, environ) == expected
-
-
-def test_an_unknown_mode_is_refused():
-    """A mode that does not exist is named with those that do."""
-    with pytest.raises(ConfigError, match="'natve': expected one of auto, native"):
-        config.mode(None, {"RUNNER_MODE": "natve"})
+def test_flags_before_environment_before_default(flag, environ, expected):
+    """One setting stands for all: the layers are the same."""
+    assert setting("mode", environ, mode=flag) == expected
 
 
 @pytest.mark.parametrize(
     ("flags", "environ", "expected"),
     [
-        ((), {}, []),
-        ((), {"RUNNER_HANDLERS": ""}, []),
-        ((), {"RUNNER_HANDLERS": "a:h, b:h,"}, ["a:h", "b:h"]),
-        (("a:h", "b:h,c:h"), {"RUNNER_HANDLERS": "d:h"}, ["a:h", "b:h", "c:h"]),
+        ((), {}, ()),
+        ((), {"RUNNER_HANDLERS": ""}, ()),
+        ((), {"RUNNER_HANDLERS": "a:h, b:h,"}, ("a:h", "b:h")),
+        (("a:h", "b:h,c:h"), {"RUNNER_HANDLERS": "d:h"}, ("a:h", "b:h", "c:h")),
     ],
 )
 def test_names_of_handlers(flags, environ, expected):
     """Flags before environment; either may hold several, apart by commas."""
-    assert config.handler_names(flags, environ) == expected
+    assert setting("handlers", environ, handlers=flags) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("", 300), (" ", 300), ("1", 1), (" 45 ", 45)])
-def test_seconds(text, expected):
-    """A whole number of seconds, or the default where nothing is said."""
-    assert config.seconds("RUNNER_EXPIRY", 300, {"RUNNER_EXPIRY": text}) == expected
-    assert config.seconds("RUNNER_EXPIRY", 300, {}) == 300
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("expiry", " ", 300),
+        ("expiry", " 45 ", 45),
+        ("batch_size", "1000", 1000),
+        ("pause", "0.5", 0.5),
+        ("time_limit", "50", 50.0),
+        ("hooks", " a , b", ("a", "b")),
+        ("db_tls", "verify", "verify"),
+        ("db_password", "  ", "  "),
+    ],
+)
+def test_values_from_the_environment(name, text, expected):
+    """Each kind of value is read from text; blank text says nothing, but for a password."""
+    assert setting(name, {definitions()[name].env: text}) == expected
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon", "1e3", "²", "1 2"])
-def test_seconds_that_are_none(text):
-    """Anything but a positive whole number is refused with the setting's name."""
-    with pytest.raises(ConfigError, match=r"RUNNER_EXPIRY is .*: expected a number of seconds"):
-        config.seconds("RUNNER_EXPIRY", 300, {"RUNNER_EXPIRY": text})
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("expiry", text) for text in ("0", "-1", "1.5", "soon", "1e3", "²", "1 2")),
+        *(("batch_size", text) for text in ("0", "1001", "")[:2]),
+        *(("pause", text) for text in ("-1", "soon", "nan", "inf")),
+        ("mode", "natve"),
+        ("db_tls", "maybe"),
+        ("hooks", " , "),
+    ],
+)
+def test_wrong_values_are_named(name, text):
+    """A value that does not fit is refused with the setting's name and what was expected."""
+    env = definitions()[name].env
+    with pytest.raises(ConfigError, match=f"{env} is .*: expected "):
+        resolve({}, {env: text})
+
+
+def test_all_problems_are_told_at_once(folder):
+    """Environment and file are read to their ends before anything is said."""
+    (folder / "runner.toml").write_text("batch_sise = 3\npause = [1]\ndb_password = 's3cret'\n")
+    environ = {"RUNNER_MODE": "x", "RUNNER_EXPIRY": "soon", "RUNNER_DSN_FILE": "/nowhere"}
+    with pytest.raises(ConfigError) as raised:
+        resolve({}, environ)
+    names = [
+        "batch_sise",
+        "pause",
+        "db_password",
+        "RUNNER_DSN_FILE",
+        "RUNNER_MODE",
+        "RUNNER_EXPIRY",
+    ]
+    problems = raised.value.problems
+    assert len(problems) == len(names)
+    assert all(name in problem for name, problem in zip(names, problems, strict=True))
+    assert "did you mean batch_size?" in problems[0]
+    assert "db_password_file" in problems[2]
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("RUNNER_BATCHSIZE", "RUNNER_BATCH_SIZE"), ("RUNNER_HANDLER", "RUNNER_HANDLERS"),
+     ("RUNNER_DB_PASSWORD_FIL", "RUNNER_DB_PASSWORD_FILE")],
+)  # fmt: skip
+def test_a_slip_in_the_environment_is_told(name, meant):
+    """A variable that looks like one of ours is not ignored in silence."""
+    with pytest.raises(ConfigError, match=f"{name} is no setting: did you mean {meant}?"):
+        resolve({}, {name: "1"})
+
+
+def test_variables_of_others_are_left_alone():
+    """Build servers set RUNNER_ variables of their own."""
+    names = ("OS", "NAME", "ARCH", "TEMP", "TOOL_CACHE", "ENVIRONMENT", "WORKSPACE", "TRACKING_ID",
+             "DEBUG", "USER", "PERFLOG", "TEST_DSN")  # fmt: skip
+    assert resolve({}, {f"RUNNER_{name}": "x" for name in names}).settings == Settings()
+
+
+TOML = """
+wp_path = "site"
+handlers = ["a:h", "b:h"]
+batch_size = 50
+pause = 0.5
+exclude_groups = "slow, heavy"
+db_password_file = "secrets/password"
+"""
+
+
+def test_a_file_of_settings(folder):
+    """runner.toml of the working folder: under the environment, over the defaults; its paths count
+    from where it lies."""
+    (folder / "etc/secrets").mkdir(parents=True)
+    (folder / "etc/secrets/password").write_text("s3cret\n")
+    file = folder / "etc/runner.toml"
+    file.write_text(TOML)
+    found = resolve({}, {"RUNNER_BATCH_SIZE": "60"}, str(file))
+    assert found.settings == Settings(
+        wp_path=str(folder / "etc/site"), handlers=("a:h", "b:h"), batch_size=60, pause=0.5,
+        exclude_groups=("slow", "heavy"), db_password="s3cret",
+    )  # fmt: skip
+    assert found.given["batch_size"].origin == "RUNNER_BATCH_SIZE"
+    assert found.given["pause"].origin == f"{file}: pause"
+    assert found.given["expiry"].origin == "default"
+    assert resolve({}, {"RUNNER_CONFIG": str(file)}).settings.batch_size == 50
+    (folder / "runner.toml").write_text("batch_size = 70")
+    assert resolve({}, {}).settings.batch_size == 70
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("batch_size = ", "runner.toml: Invalid value"),
+        ("force = true", "force is no setting"),
+        ("pause_file = 'x'", "pause_file is no setting"),
+        ("batch_size = true", "batch_size is no text, number or list"),
+        ("[run]\nbatch_size = 3", "run is no setting"),
+        ("batch_size = 0", "batch_size is '0': expected a whole number, 1 to 1000"),
+        ("dsn = 'mysql://u:s3cret@h/d'", "dsn must not hold a password"),
+        ("db_password_file = 'none'", "db_password_file names .*none, which cannot be read"),
+        ("dsn = 'mysql://u@h/d'\nwp_path = '.'", "dsn and .*wp_path cannot be given together"),
+        ("dsn = 'mysql://u@h/d'\ndsn_file = '.'", "dsn and dsn_file are both set"),
+    ],
+)
+def test_a_wrong_file_of_settings(folder, text, why):
+    """What is wrong in runner.toml is told with the file and the key."""
+    (folder / "runner.toml").write_text(text)
+    with pytest.raises(ConfigError, match=why) as raised:
+        database()
+    assert "runner.toml" in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_file_that_is_missing_or_not_safe_is_refused(folder):
+    """A file that was asked for must be there, and no stranger may write it: it names code."""
+    with pytest.raises(ConfigError, match="cannot read none.toml: No such file"):
+        resolve({}, {}, "none.toml")
+    file = folder / "runner.toml"
+    file.write_text("batch_size = 3")
+    file.chmod(0o666)
+    with pytest.raises(ConfigError, match="can be written by everybody.*chmod o-w"):
+        resolve({}, {})
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "expected"),
+    [
+        ({"groups": "a"}, {"RUNNER_EXCLUDE_GROUPS": "b"}, (("a",), ())),
+        ({"exclude_groups": "a"}, {"RUNNER_GROUPS": "b"}, ((), ("a",))),
+    ],
+)
+def test_of_two_that_exclude_each_other_the_louder_wins(flags, environ, expected):
+    """A flag turns its opposite in the environment off."""
+    settings = resolve(flags, environ).settings
+    assert (settings.groups, settings.exclude_groups) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "error"),
+    [
+        ({"groups": "a", "exclude_groups": "b"}, {}, UsageError),
+        ({}, {"RUNNER_GROUPS": "a", "RUNNER_EXCLUDE_GROUPS": "b"}, ConfigError),
+        ({"dsn": "mysql://u@h/d", "wp_path": "."}, {}, UsageError),
+        ({}, {"RUNNER_DSN": "mysql://u@h/d", "RUNNER_WP_PATH": "."}, ConfigError),
+    ],
+)
+def test_two_of_equal_rank_are_refused(flags, environ, error):
+    """Nobody can know which of the two was meant."""
+    with pytest.raises(error, match="and .* cannot be given together"):
+        resolve(flags, environ)
+
+
+def test_every_setting_says_what_it_is():
+    """Each has help, and names for flag, environment and file that no other has."""
+    known = definitions()
+    assert [*known] == [f.name for f in fields(Settings)]
+    assert all(s.help.endswith(".") or s.help.endswith(")") for s in known.values())
+    flags = [s.flag for s in known.values() if s.flag]
+    assert len({*flags}) == len(flags)
+    assert all(s.flag or not s.flag_only for s in known.values())
+    assert not [s.name for s in known.values() if s.secret and s.flag]
+
+
+@pytest.mark.parametrize(
+    ("environ", "tls", "ca"),
+    [
+        ({}, "required", ""),
+        ({"RUNNER_DB_TLS": "off"}, "off", ""),
+        ({"RUNNER_DB_TLS": "verify", "RUNNER_DB_SSL_CA": "/ca.pem"}, "verify", "/ca.pem"),
+    ],
+)
+def test_tls_settings_count_before_the_dsn(environ, tls, ca):
+    """The DSN's wish for TLS holds unless a setting says otherwise."""
+    dsn = database("mysql://wp@db/shop?tls=required", environ=environ).dsn
+    assert (dsn.tls, dsn.ssl_ca) == (tls, ca)
+
+
+def test_ranks_are_in_order():
+    """Flags first, defaults last."""
+    assert sorted(Rank) == [Rank.FLAG, Rank.ENVIRONMENT, Rank.IMAGE, Rank.FILE, Rank.DEFAULT]

@@ -1,0 +1,18 @@
+"""Settings: defined once (settings), found in layers (layers), and where the database is."""
+
+from runner.config.database import Connection, find
+from runner.config.layers import Given, Rank, Resolved, resolve
+from runner.config.settings import MODES, Setting, Settings, definitions
+
+__all__ = [
+    "MODES",
+    "Connection",
+    "Given",
+    "Rank",
+    "Resolved",
+    "Setting",
+    "Settings",
+    "definitions",
+    "find",
+    "resolve",
+]

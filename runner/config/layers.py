@@ -1,0 +1,237 @@
+"""Which value counts: flags over environment over runner.toml over defaults.
+
+Every problem is collected, so that a user hears of all of them at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.config.files import read_text, unsafe
+from runner.config.settings import Setting, Settings, definitions
+from runner.core.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FILE_NAME = "runner.toml"
+
+EXCLUSIVE = (("dsn", "wp_path"), ("groups", "exclude_groups"))
+"""Settings that cannot both count: the higher rank wins, equal ranks are a problem."""
+
+SIMILAR = 0.8
+"""From this likeness on (0 to 1) an unknown name in the environment is taken for a slip: other
+programs have names there that begin with RUNNER_ too."""
+
+
+class Rank(IntEnum):
+    """Where a value came from; the lower wins. IMAGE are the variables of the official WordPress
+    image: environment too, but not under our own names."""
+
+    FLAG = 1
+    ENVIRONMENT = 2
+    IMAGE = 3
+    FILE = 4
+    DEFAULT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value and where it came from, in words."""
+
+    value: Any
+    rank: Rank
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The settings, and for each where it came from."""
+
+    settings: Settings
+    given: Mapping[str, Given]
+
+    def rank(self, name: str) -> Rank:
+        return self.given[name].rank
+
+
+def resolve(
+    flags: Mapping[str, Any], environ: Mapping[str, str], config: str | None = None
+) -> Resolved:
+    """Finds every setting's value.
+
+    `flags` maps names of settings to values, None where a flag was not given; `config` names the
+    settings' file, by default RUNNER_CONFIG, then `runner.toml` of the working folder.
+
+    Raises UsageError or ConfigError that names every problem.
+    """
+    wrong: list[str] = []
+    wrong_flags: list[str] = []
+    layers = (
+        _from_file(config or environ.get("RUNNER_CONFIG"), wrong),
+        _from_environment(environ, wrong),
+        _from_flags(flags, wrong_flags),
+    )
+    given = {s.name: Given(s.default, Rank.DEFAULT, "default") for s in definitions().values()}
+    for layer in layers:
+        given |= layer
+    _exclude(given, wrong_flags, wrong)
+    if wrong_flags:
+        raise UsageError(*wrong_flags, *wrong)
+    if wrong:
+        raise ConfigError(*wrong)
+    return Resolved(Settings(**{name: found.value for name, found in given.items()}), given)
+
+
+def _exclude(given: dict[str, Given], wrong_flags: list[str], wrong: list[str]) -> None:
+    for names in EXCLUSIVE:
+        first, second = sorted((given[name] for name in names), key=lambda found: found.rank)
+        if second.rank == Rank.DEFAULT:
+            continue
+        if first.rank == second.rank:
+            problems = wrong_flags if first.rank == Rank.FLAG else wrong
+            problems.append(f"{first.origin} and {second.origin} cannot be given together")
+        loser = next(name for name in names if given[name] is second)
+        given[loser] = Given(
+            definitions()[loser].default, Rank.DEFAULT, f"given up for {first.origin}"
+        )
+
+
+def _from_flags(flags: Mapping[str, Any], wrong: list[str]) -> dict[str, Given]:
+    found = {}
+    for name, value in flags.items():
+        setting = definitions()[name]
+        if value is None or value == ():
+            continue
+        texts = value if isinstance(value, tuple) else (value,)
+        if isinstance(value, (str, tuple)):
+            value = _parse(setting, ",".join(texts), setting.flag, wrong)  # noqa: PLW2901
+        found[name] = Given(value, Rank.FLAG, setting.flag)
+    return found
+
+
+def _from_environment(environ: Mapping[str, str], wrong: list[str]) -> dict[str, Given]:
+    _suspect(environ, wrong)
+    found = {}
+    for setting in definitions().values():
+        if setting.flag_only:
+            continue
+        text, origin = variable(setting.env, environ, wrong, file=setting.file)
+        if text is not None and (text.strip() or setting.secret):
+            found[setting.name] = Given(
+                _parse(setting, text, setting.env, wrong), Rank.ENVIRONMENT, origin
+            )
+    return found
+
+
+def _suspect(environ: Mapping[str, str], wrong: list[str]) -> None:
+    """Names that look like a slip of one of ours."""
+    known = {s.env: s for s in definitions().values() if not s.flag_only}
+    names = {*known, *(f"{s.env}_FILE" for s in known.values() if s.file), "RUNNER_CONFIG"}
+    for name in environ:
+        if name.startswith("RUNNER_") and name not in names and not name.startswith("RUNNER_TEST_"):
+            short = {n.removeprefix("RUNNER_"): n for n in names}
+            near = difflib.get_close_matches(name.removeprefix("RUNNER_"), short, 1, SIMILAR)
+            if near:
+                wrong.append(f"{name} is no setting: did you mean {short[near[0]]}?")
+
+
+def variable(
+    name: str, environ: Mapping[str, str], wrong: list[str], *, file: bool
+) -> tuple[str | None, str]:
+    """A variable's text, or that of the file its `_FILE` form names; and which of them it was."""
+    path = environ.get(f"{name}_FILE") if file else None
+    if not path:
+        return environ.get(name), name
+    if environ.get(name):
+        wrong.append(f"{name} and {name}_FILE are both set: unset one of them")
+    try:
+        return read_text(Path(path)).rstrip("\r\n"), f"{name}_FILE"
+    except ValueError as error:
+        wrong.append(f"{name}_FILE names {path}, which cannot be read: {error}")
+        return None, name
+
+
+def _parse(setting: Setting, text: str, origin: str, wrong: list[str]) -> Any:
+    try:
+        return setting.read(text if setting.secret else text.strip())
+    except ValueError as error:
+        wrong.append(f"{origin} is {text!r}: expected {error}")
+        return setting.default
+
+
+def _from_file(path: str | None, wrong: list[str]) -> dict[str, Given]:
+    file = Path(path or FILE_NAME)
+    if not path and not file.exists():
+        return {}
+    if why := unsafe(file):
+        wrong.append(why)
+        return {}
+    import tomllib  # noqa: PLC0415  most runs have no such file
+
+    try:
+        data = tomllib.loads(read_text(file))
+    except ValueError as error:
+        wrong.append(f"{file}: {error}")
+        return {}
+    return _Toml(file, wrong).values(data)
+
+
+class _Toml:
+    """The keys of one file, and what is wrong with them."""
+
+    def __init__(self, file: Path, wrong: list[str]) -> None:
+        self._file = file
+        self._wrong = wrong
+
+    def values(self, data: Mapping[str, Any]) -> dict[str, Given]:
+        found = {}
+        for key, value in data.items():
+            name = key.removesuffix("_file")
+            setting = definitions().get(key) or definitions().get(name)
+            if setting is None or setting.flag_only or (key != setting.name and not setting.file):
+                self._unknown(key)
+            elif setting.name in found:
+                self._wrong.append(f"{self._file}: {name} and {name}_file are both set")
+            elif (text := self._text(setting, key, value)) is not None:
+                parsed = _parse(setting, text, f"{self._file}: {key}", self._wrong)
+                found[setting.name] = Given(parsed, Rank.FILE, f"{self._file}: {key}")
+        return found
+
+    def _unknown(self, key: str) -> None:
+        names = [s.name for s in definitions().values() if not s.flag_only]
+        near = difflib.get_close_matches(key, names, 1)
+        hint = f"did you mean {near[0]}?" if near else "`runner config` lists them all"
+        self._wrong.append(f"{self._file}: {key} is no setting: {hint}")
+
+    def _text(self, setting: Setting, key: str, value: Any) -> str | None:
+        """The value as the environment would hold it; paths count from the file's folder."""
+        if key != setting.name:
+            return self._of_file(key, value)
+        if setting.secret:
+            self._wrong.append(
+                f"{self._file}: a secret must not stand here: name a file with {key}_file, or set"
+                f" {setting.env}"
+            )
+            return None
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return ",".join(value)
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return self._path(value) if setting.metavar in {"DIR", "FILE"} else str(value)
+        self._wrong.append(f"{self._file}: {key} is no text, number or list of texts")
+        return None
+
+    def _path(self, value: object) -> str:
+        return str(self._file.parent / str(value))
+
+    def _of_file(self, key: str, value: object) -> str | None:
+        path = Path(self._path(value))
+        try:
+            return read_text(path).rstrip("\r\n")
+        except ValueError as error:
+            self._wrong.append(f"{self._file}: {key} names {path}, which cannot be read: {error}")
+            return None
