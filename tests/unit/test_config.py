@@ -420,12 +420,12 @@ def test_a_wrong_file_of_settings(folder, text, why):
 
 def test_a_file_that_is_missing_or_not_safe_is_refused(folder):
     """A file that was asked for must be there, and no stranger may write it: it names code."""
-    with pytest.raises(ConfigError, match="cannot read none.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"cannot read none.toml: No such file"):
         resolve({}, {}, "none.toml")
     file = folder / "runner.toml"
     file.write_text("batch_size = 3")
     file.chmod(0o666)
-    with pytest.raises(ConfigError, match="can be written by everybody.*chmod o-w"):
+    with pytest.raises(ConfigError, match=r"can be written by everybody.*chmod o-w"):
         resolve({}, {})
 
 
@@ -453,7 +453,7 @@ def test_of_two_that_exclude_each_other_the_louder_wins(flags, environ, expected
 )
 def test_two_of_equal_rank_are_refused(flags, environ, error):
     """Nobody can know which of the two was meant."""
-    with pytest.raises(error, match="and .* cannot be given together"):
+    with pytest.raises(error, match=r"and .* cannot be given together"):
         resolve(flags, environ)
 
 
