@@ -127,7 +127,7 @@ SET status = 'pending', claim_id = 0, attempts = :attempts, schedule = :schedule
   scheduled_date_gmt = :gmt, scheduled_date_local = :local,
   last_attempt_gmt = UTC_TIMESTAMP(),
   last_attempt_local = FROM_UNIXTIME(UNIX_TIMESTAMP() + :offset)
-WHERE action_id = :id AND claim_id = :claim AND status = 'in-progress'
+WHERE action_id IN (:ids) AND claim_id = :claim AND status = 'in-progress'
 
 -- name: lock_rows
 -- The truth about rows, under lock: for telling what is still held after something went wrong.
@@ -143,6 +143,19 @@ SELECT log_id FROM {logs} WHERE action_id = :id AND message = :message LIMIT 1
 -- One line of an action's story.
 INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)
 VALUES (:id, :message, UTC_TIMESTAMP(), FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_offset))
+
+-- name: log_if_matched
+-- The same, only if the statement before matched the right number of rows: the column refuses NULL,
+-- and everything is undone. So a turn needs no answer before its COMMIT, and travels in one packet.
+INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)
+VALUES (CASE WHEN ROW_COUNT() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
+  FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_offset))
+
+-- name: log_if_matched@sqlite
+-- The same for SQLite.
+INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)
+VALUES (CASE WHEN changes() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
+  FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_offset))
 
 -- name: next_instance
 -- The next row of a recurring chain: same hook, args, group and priority, no attempts.

@@ -14,7 +14,8 @@ from compat.action_scheduler import RESET, unreadable
 from runner.core.errors import TooBusy
 from runner.core.model import Claim, Status, Step
 from runner.sources.rows import Unreadable, to_action
-from runner.sources.turn import NotAllHeld, Turn
+from runner.sources.turn import Turn
+from runner.storage.db import Unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +159,7 @@ class ActionScheduler:
         turn = Turn(self._journal, claim, step, now)
         try:
             return self._database.unit(turn.write, patience=self._ownership.expiry)
-        except NotAllHeld:
+        except Unmatched:
             held = turn.write_what_is_held
             return self._database.unit(held, patience=self._ownership.expiry)
 

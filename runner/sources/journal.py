@@ -28,13 +28,21 @@ class Journal:
     zone: SiteZone
     charset: str = "utf8mb4"
 
-    def write(self, tx: Transaction, lines: Sequence[Line], now: float) -> None:
-        """Writes all lines with one statement. `now` is the database's time, epoch seconds."""
+    def write(
+        self, tx: Transaction, lines: Sequence[Line], now: float, *, matched: int | None = None
+    ) -> None:
+        """Writes all lines with one statement. `now` is the database's time, epoch seconds.
+
+        With `matched`, only if the write before matched so many rows: otherwise Unmatched is
+        raised, by the COMMIT at the latest.
+        """
         offset = self.zone.offset(now)
-        rows = [
-            {"id": id_, "message": self.text(text), "log_offset": offset} for id_, text in lines
+        rows: list[dict[str, object]] = [
+            {"id": id_, "message": self.text(text), "log_offset": offset, "matched": matched}
+            for id_, text in lines
         ]
-        tx.insert_rows(self.queries["log"], rows)
+        name = "log" if matched is None else "log_if_matched"
+        tx.insert_rows_later(self.queries[name], rows)
 
     def text(self, text: str) -> str:
         """The line as the column will hold it."""

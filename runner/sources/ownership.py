@@ -112,7 +112,7 @@ class Native:
     def mark(self, tx: Transaction, ids: Sequence[int], offset: int) -> int:
         """Makes locked rows ours; returns the token. `offset` is local time's, in seconds."""
         claim = tx.insert(self.queries["new_claim"])
-        tx.execute(self.queries["mark"], claim=claim, ids=ids, offset=offset)
+        tx.later(self.queries["mark"], claim=claim, ids=ids, offset=offset)
         return claim
 
     def undo(self, tx: Transaction, claim: int, ids: Sequence[int]) -> None:

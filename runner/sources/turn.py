@@ -7,6 +7,7 @@ still held. After a COMMIT without an answer the rows themselves tell whether it
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compat import action_scheduler as texts
@@ -23,6 +24,7 @@ from runner.core.model import (
     Step,
 )
 from runner.sources.chain import continue_chain
+from runner.storage.db import Unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +40,13 @@ FINAL: Mapping[type[Outcome], Status] = {
 }
 
 
-class NotAllHeld(Exception):
-    """Fewer rows were ours than expected."""
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A write of statuses, and the number of rows that it must match."""
+
+    name: str
+    rows: int
+    values: dict[str, object]
 
 
 class Turn:
@@ -54,7 +61,7 @@ class Turn:
         self._now = now
 
     def write(self, tx: Transaction) -> Held:
-        """Raises NotAllHeld when something was lost: the caller must roll back."""
+        """Raises Unmatched when something was lost: the caller must roll back."""
         if tx.uncertain:
             return self.write_what_is_held(tx)
         step = self._step
@@ -137,72 +144,79 @@ class Turn:
         self._journal.write(tx, lines, self._now)
 
     def _write(self, tx: Transaction, step: Step) -> None:
-        self._move(tx, step)
+        """Every move but the last is proved by its answer. The last one's proof rides with the log
+        lines, so that it and they and the COMMIT need one round trip, unless a chain goes on."""
+        moves, lines = self._moves(step), self._lines(step)
+        chains = [s for s in step.settled if self._goes_on(s)]
+        rides = moves.pop() if lines and not chains else None
+        for move in moves:
+            if tx.execute(self._queries[move.name], **move.values) != move.rows:
+                raise Unmatched
+        for settlement in chains:
+            lines += continue_chain(tx, self._queries, self._zone, settlement, self._now)
+        if rides:
+            tx.later(self._queries[rides.name], **rides.values)
+        self._journal.write(tx, lines, self._now, matched=rides.rows if rides else None)
+
+    def _goes_on(self, settlement: Settlement) -> bool:
+        return type(settlement.outcome) in FINAL and settlement.action.schedule.is_recurring
+
+    def _lines(self, step: Step) -> list[Line]:
         lines: list[Line] = []
         for settlement in step.settled:
             if settlement.marked_ahead:
                 lines.append((settlement.action.id, texts.STARTED))
             lines.append((settlement.action.id, self._message(settlement.outcome)))
-            if type(settlement.outcome) in FINAL:
-                lines += continue_chain(tx, self._queries, self._zone, settlement, self._now)
         if not step.ahead:
             lines += [(action.id, texts.STARTED) for action in step.starting]
-        self._journal.write(tx, lines, self._now)
+        return lines
 
-    def _move(self, tx: Transaction, step: Step) -> None:
-        """Every status this turn writes. What begins rides on the first statement."""
-        if step.unmarked:
-            self._unmark([action.id for action in step.unmarked], tx)
+    def _moves(self, step: Step) -> list[_Move]:
+        """Every status this turn writes. What begins rides on the first final status."""
+        moves = []
+        if step.unmarked:  # marked ahead, and not to run now: pending again under the same claim
+            moves.append(self._move("unbegin", [action.id for action in step.unmarked]))
         finished: dict[Status, list[int]] = {}
         for settlement in step.settled:
             if status := FINAL.get(type(settlement.outcome)):
                 finished.setdefault(status, []).append(settlement.action.id)
             else:
-                self._postpone(tx, settlement)
+                moves.append(self._postponed(settlement))
         begins = [action.id for action in step.starting]
         for status, ids in finished.items():
-            self._turn(tx, status, ids, begins)
+            moves.append(self._turned(status, ids, begins))
             begins = []
         if begins:
-            self._turn(tx, Status.COMPLETE, [], begins)
+            moves.append(self._turned(Status.COMPLETE, [], begins))
+        return moves
 
-    def _unmark(self, ids: list[int], tx: Transaction) -> None:
-        """Marked ahead, and not to run now: pending again under the same claim."""
-        matched = tx.execute(self._queries["unbegin"], claim=self._claim.id, ids=ids)
-        if matched != len(ids):
-            raise NotAllHeld
+    def _move(self, name: str, ids: list[int], **values: object) -> _Move:
+        return _Move(name, len(ids), {"claim": self._claim.id, "ids": ids, **values})
 
-    def _turn(self, tx: Transaction, final: Status, finished: list[int], begins: list[int]) -> None:
-        matched = tx.execute(
-            self._queries["turn"],
-            claim=self._claim.id,
-            ids=[*finished, *begins],
+    def _turned(self, final: Status, finished: list[int], begins: list[int]) -> _Move:
+        return self._move(
+            "turn",
+            [*finished, *begins],
             finished=finished,
             starting=begins,
             final=final,
             offset=self._zone.attempt_offset(self._now),
         )
-        if matched != len(finished) + len(begins):
-            raise NotAllHeld
 
-    def _postpone(self, tx: Transaction, settlement: Settlement) -> None:
+    def _postponed(self, settlement: Settlement) -> _Move:
         action, outcome = settlement.action, settlement.outcome
         assert isinstance(outcome, (Retried, Snoozed))  # noqa: S101 narrows for the type checker
         snoozed = isinstance(outcome, Snoozed)
-        matched = tx.execute(
-            self._queries["postpone"],
-            id=action.id,
-            claim=self._claim.id,
+        schedule = action.schedule.put_off_to(outcome.at).to_bytes()
+        return self._move(
+            "postpone",
+            [action.id],
             attempts=action.attempts + (0 if snoozed else 1),
-            schedule=action.schedule.put_off_to(outcome.at)
-            .to_bytes()
-            .decode(errors="surrogateescape"),
+            schedule=schedule.decode(errors="surrogateescape"),
             gmt=sql_date(outcome.at),
             local=self._zone.local(outcome.at),
             offset=self._zone.attempt_offset(self._now),
         )
-        if matched != 1:
-            raise NotAllHeld
 
     def _message(self, outcome: Outcome) -> str:
         match outcome:

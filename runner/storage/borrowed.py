@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from runner.storage.db import Answer, Transaction, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from runner.storage.db import Bound, Database, Driver
+    from runner.storage.db import Database, Driver, Statement
 
 
 class Borrowed:
@@ -21,8 +21,8 @@ class Borrowed:
         self.driver = driver
         self._connection = connection
 
-    def run(self, statement: str, bound: Bound) -> Answer:
-        return run(self.driver, self._connection, statement, bound)
+    def run(self, statements: Sequence[Statement]) -> list[Answer]:
+        return run(self.driver, self._connection, statements)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ whether the work was done.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -42,20 +42,28 @@ class Conflict(Exception):
     """Deadlock, lock wait or a busy file: the same unit may succeed when tried again."""
 
 
+class Unmatched(Exception):
+    """A write matched another number of rows than it had to."""
+
+
+class NotUnderstood(DatabaseError):
+    """The server cannot parse what was sent."""
+
+
 class Driver(Protocol):
     """What differs between the servers: connecting, marks, and the meaning of errors."""
 
     dialect: str
     mark: str
     place: str
+    begin: str
+    packets: bool
 
     def connect(self) -> Any: ...
 
     def translate(self, error: Exception) -> Exception: ...
 
     def errors(self) -> tuple[type[Exception], ...]: ...
-
-    def begin(self, connection: Any) -> None: ...
 
     def cursor(self, connection: Any) -> Any: ...
 
@@ -72,22 +80,27 @@ class Answer(NamedTuple):
     new_id: int
 
 
+Statement = tuple[str, Bound]
+"""Text and values, written as the driver wants them."""
+
+
 class Link(Protocol):
     """What a transaction's statements go over: a connection of ours, or a caller's."""
 
     driver: Driver
 
-    def run(self, statement: str, bound: Bound) -> Answer:
-        """Runs a statement that is written as the driver wants it."""
-        ...
+    def run(self, statements: Sequence[Statement]) -> list[Answer]: ...
 
 
 @dataclass(slots=True)
 class Transaction:
-    """Statements inside one unit. `uncertain` is set when an earlier COMMIT had no answer."""
+    """Statements inside one unit. `uncertain` is set when an earlier COMMIT had no answer;
+    `waiting` are statements on their way: they go out with the next one, in as few round trips
+    as the server takes."""
 
     link: Link
     uncertain: bool = False
+    waiting: list[Statement] = field(default_factory=list)
 
     def query(self, text: str, **values: object) -> list[Row]:
         return self._send(text, values).rows
@@ -106,10 +119,25 @@ class Transaction:
         first one's on MySQL, the last one's on SQLite."""
         if not rows:
             return 0
-        return self.link.run(*repeated(text, rows, self.link.driver.place)).new_id
+        return self._run(repeated(text, rows, self.link.driver.place)).new_id
+
+    def later(self, text: str, **values: object) -> None:
+        """A write whose answer nobody needs: it goes out with what follows, COMMIT at the
+        latest. Its errors are raised then."""
+        self.waiting.append(bind(text, values, self.link.driver.mark))
+
+    def insert_rows_later(self, text: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """The same for rows."""
+        if rows:
+            self.waiting.append(repeated(text, rows, self.link.driver.place))
 
     def _send(self, text: str, values: Mapping[str, object]) -> Answer:
-        return self.link.run(*bind(text, values, self.link.driver.mark))
+        return self._run(bind(text, values, self.link.driver.mark))
+
+    def _run(self, statement: Statement) -> Answer:
+        statements = [*self.waiting, statement]
+        self.waiting.clear()
+        return self.link.run(statements)[-1]
 
 
 class Database:
@@ -180,18 +208,24 @@ class Database:
         return self._patiently(attempt, patience, tries if patience is None else None)
 
     def _once(self, work: Callable[[Transaction], T], uncertain: bool) -> T:
-        self.connect()
+        tx = Transaction(self, uncertain, [(self.driver.begin, [])])
         try:
-            self._guard(lambda: self.driver.begin(self._connection))
-            result = work(Transaction(self, uncertain))
+            result = work(tx)
         except BaseException:
             self._roll_back()
             raise
+        self._commit([*tx.waiting, ("COMMIT", [])])
+        return result
+
+    def _commit(self, statements: Sequence[Statement]) -> None:
+        """Sends the rest of a unit. When the connection breaks, nobody knows how far it came."""
         try:
-            self._guard(self._connection.commit)
+            self.run(statements)
         except LostConnection as error:
             raise _UnknownCommit from error
-        return result
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _patiently(
         self,
@@ -243,11 +277,22 @@ class Database:
 
     def send(self, text: str, values: Mapping[str, object]) -> Answer:
         """One statement, inside a transaction or not."""
-        return self.run(*bind(text, values, self.driver.mark))
+        return self.run([bind(text, values, self.driver.mark)])[0]
 
-    def run(self, statement: str, bound: Bound) -> Answer:
-        """Raises what the driver's error means."""
-        return self._guard(lambda: run(self.driver, self._connection, statement, bound))
+    def run(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Sends statements, in one packet where the server takes that. Raises what the driver's
+        error means."""
+        packet = self.driver.packets and len(statements) > 1
+        try:
+            return self._guard(
+                lambda: run(self.driver, self._connection, statements, packet=packet)
+            )
+        except NotUnderstood as error:
+            if not packet:
+                raise
+            # Some proxies take one statement at a time. The unit is undone and run again so.
+            self.driver.packets = False
+            raise Conflict(str(error)) from error
 
     def _guard(self, run: Callable[[], T]) -> T:
         try:
@@ -256,17 +301,33 @@ class Database:
             raise self.driver.translate(error) from error
 
 
-def run(driver: Driver, connection: Any, statement: str, bound: Bound) -> Answer:
-    """One statement on a connection, with the driver's own errors."""
+def run(
+    driver: Driver, connection: Any, statements: Sequence[Statement], *, packet: bool = False
+) -> list[Answer]:
+    """Statements on a connection, with the driver's own errors; after an error the rest is not
+    run. With `packet` they are sent together, and their answers read one after the other."""
     cursor = driver.cursor(connection)
     try:
-        cursor.execute(statement, bound)
-        names = [column[0] for column in cursor.description or ()]
-        found = cursor.fetchall() if names else ()
-        rows = [dict(zip(names, row, strict=True)) for row in found]
-        return Answer(rows, cursor.rowcount, cursor.lastrowid or 0)
+        if packet:
+            cursor.execute(";\n".join(cursor.mogrify(*statement) for statement in statements))
+            answers = [_answer(cursor)]
+            while cursor.nextset():
+                answers.append(_answer(cursor))
+            return answers
+        answers = []
+        for statement in statements:
+            cursor.execute(*statement)
+            answers.append(_answer(cursor))
+        return answers
     finally:
         cursor.close()
+
+
+def _answer(cursor: Any) -> Answer:
+    names = [column[0] for column in cursor.description or ()]
+    found = cursor.fetchall() if names else ()
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    return Answer(rows, cursor.rowcount, cursor.lastrowid or 0)
 
 
 def _nothing() -> None:

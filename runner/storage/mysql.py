@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.constants import CLIENT, CR, FIELD_TYPE, SERVER_STATUS
+from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE, SERVER_STATUS
 from pymysql.converters import conversions
 
 from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, EnqueueError
-from runner.storage.db import NO_TRANSACTION, Conflict, LostConnection
+from runner.storage.db import NO_TRANSACTION, Conflict, LostConnection, NotUnderstood, Unmatched
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ _MODES = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 
 _SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
 _LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
-_CONFLICT = {1020, 1205, 1213, 1467, 3058}
+_MEANINGS: dict[int, type[Exception]] = {
+    **dict.fromkeys((1020, 1205, 1213, 1467, 3058), Conflict),
+    ER.BAD_NULL_ERROR: Unmatched,
+    ER.PARSE_ERROR: NotUnderstood,
+}
 _UNREACHABLE = {1040, 1203, 2002, 2003, 2005}
 _ADVICE = {
     1044: "the account may not use this database: check its grants",
@@ -102,8 +106,10 @@ class MySQL:
     dialect = "mysql"
     mark = "%%(%s)s"
     place = "%s"
+    begin = "BEGIN"
 
     def __init__(self, dsn: Dsn, table: str) -> None:
+        self.packets = True
         self._dsn = dsn
         self._table = table
 
@@ -125,7 +131,7 @@ class MySQL:
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=CONNECT_TIMEOUT,  # for the greeting; statements may take longer
             write_timeout=ANSWER_TIMEOUT,
-            client_flag=CLIENT.FOUND_ROWS,
+            client_flag=CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
             conv=_TEXT_DATES,
             defer_connect=True,
         )
@@ -133,9 +139,6 @@ class MySQL:
         connection.connect()
         connection._read_timeout = ANSWER_TIMEOUT  # type: ignore[attr-defined] # noqa: SLF001  no other way
         return connection
-
-    def begin(self, connection: Any) -> None:
-        connection.begin()
 
     def cursor(self, connection: Any) -> Any:
         """A cursor that gives tuples, whatever the connection was told to give."""
@@ -175,13 +178,17 @@ class MySQL:
         where = self._dsn.where()
         if isinstance(error, (OSError, struct.error, pymysql.err.InterfaceError)) or code in _LOST:
             return LostConnection(f"{where}: {text or 'the connection is closed'}")
-        if code in _CONFLICT:
-            return Conflict(text)
-        if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
-            return DatabaseError(f"{where}: {text} ({_ADVICE[CR.CR_SSL_CONNECTION_ERROR]})")
-        if code in _UNREACHABLE:
+        if code in _MEANINGS:
+            return _MEANINGS[code](text)
+        advice = _advice(error, code)
+        if code in _UNREACHABLE and not advice:
             return DatabaseGone(f"cannot reach {where}: {text}. Is the server running?")
-        if isinstance(error, RuntimeError):  # sha2 login over plain TCP needs cryptography
-            return DatabaseError(f"{where}: {text}. Install wp-action-runner[mysql8], or use TLS")
-        advice = _ADVICE.get(code, "")
         return DatabaseError(f"{where}: {text}" + (f" ({advice})" if advice else ""))
+
+
+def _advice(error: Exception, code: int) -> str:
+    if isinstance(error, RuntimeError):  # sha2 login over plain TCP needs cryptography
+        return "install wp-action-runner[mysql8], or use TLS"
+    if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
+        code = CR.CR_SSL_CONNECTION_ERROR
+    return _ADVICE.get(code, "")

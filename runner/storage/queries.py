@@ -7,7 +7,7 @@ purpose, and the statement. `{braces}` are filled with identifiers once; values 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,16 +87,21 @@ def bind(text: str, values: Mapping[str, object], mark: str) -> tuple[str, dict[
     An empty list becomes NULL: `IN (NULL)` is never true.
     """
     bound: dict[str, object] = {}
-
-    def place(match: re.Match[str]) -> str:
-        name = match[1]
+    parts = [*_split(text, mark.startswith("%"))]
+    for place in range(1, len(parts), 2):
+        name = parts[place]
         value = values[name]
-        if not isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple)):
+            items = {f"{name}__{i}": item for i, item in enumerate(value)}
+            bound |= items
+            parts[place] = ", ".join(mark % item for item in items) or "NULL"
+        else:
             bound[name] = value
-            return mark % name
-        bound.update({f"{name}__{i}": item for i, item in enumerate(value)})
-        return ", ".join(mark % f"{name}__{i}" for i in range(len(value))) or "NULL"
+            parts[place] = mark % name
+    return "".join(parts), bound
 
-    if mark.startswith("%"):
-        text = text.replace("%", "%%")
-    return _PARAMETER.sub(place, text), bound
+
+@lru_cache(maxsize=512)
+def _split(text: str, percent: bool) -> tuple[str, ...]:
+    """Text and names of parameters in turn."""
+    return tuple(_PARAMETER.split(text.replace("%", "%%") if percent else text))

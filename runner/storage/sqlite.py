@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError
-from runner.storage.db import NO_TRANSACTION, Conflict
+from runner.storage.db import NO_TRANSACTION, Conflict, Unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,8 @@ class SQLite:
     dialect = "sqlite"
     mark = ":%s"
     place = "?"
+    begin = "BEGIN IMMEDIATE"
+    packets = False
 
     def __init__(self, path: str, *, now: Callable[[], float] = time.time) -> None:
         self._path = path
@@ -44,9 +46,6 @@ class SQLite:
         connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
         add_functions(connection, self._now)
         return connection
-
-    def begin(self, connection: Any) -> None:
-        connection.execute("BEGIN IMMEDIATE")
 
     def cursor(self, connection: Any) -> Any:
         """A cursor that gives tuples, whatever the connection was told to give."""
@@ -75,6 +74,8 @@ class SQLite:
         text = str(error)
         if "locked" in text or "busy" in text:
             return Conflict(text)
+        if text.startswith("NOT NULL"):
+            return Unmatched(text)
         if "unable to open" in text:
             return DatabaseGone(f"cannot open SQLite file {self._path}: {text}")
         return DatabaseError(f"SQLite file {self._path}: {text}")

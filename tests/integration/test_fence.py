@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 
-import pymysql
 import pytest
 from support.engine import Engine, handlers_for
 
 from compat import schedules
 from runner.core.errors import DatabaseGone
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement, Snoozed
+from runner.storage.db import LostConnection
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 
@@ -119,15 +119,16 @@ class Cut:
 
     def __init__(self, database, *, after: bool) -> None:
         self.database, self.after, self.armed = database, after, True
-        self.connection = database._connection
-        self.commit = self.connection.commit
-        self.connection.commit = self.cut
+        self.run = database.run
+        database.run = self.cut
 
-    def cut(self) -> None:
-        if self.after:
-            self.commit()
-        break_connection(self.connection)
-        raise pymysql.err.OperationalError(2013, "Lost connection during query")
+    def cut(self, statements):
+        if not self.armed or statements[-1][0] != "COMMIT":
+            return self.run(statements)
+        self.armed = False
+        self.run(statements if self.after else statements[:-1])
+        break_connection(self.database._connection)
+        raise LostConnection("Lost connection during query")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])

@@ -26,6 +26,7 @@ def counting_locks(server, source):
 
     def counted(tx, ids, offset):
         token = mark(tx, ids, offset)
+        tx.query("SELECT 1 AS sent")  # what waits to be sent goes first
         locked.append(locks_held(server))
         return token
 
