@@ -1,15 +1,20 @@
-"""Figures, each with the guarantee it was measured under: `./dev bench throughput|claim`."""
+"""Figures, each with the guarantee it was measured under: `./dev bench --help` lists them."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import click  # noqa: E402
-from bench import claim, throughput  # noqa: E402
+from bench import claim, coldstart, enqueue, throughput  # noqa: E402
 from support import server as servers  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DURABLE = [
     "--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", "--skip-log-bin",
@@ -23,40 +28,71 @@ def bench() -> None:
     """Benchmarks on a server of their own, every commit synced to disk."""
 
 
-def start() -> servers.Server:
+@contextmanager
+def running() -> Iterator[servers.Server]:
+    """A server of the benchmark's own."""
     program = servers._program()
     if program is None:
         sys.exit("the benchmark wants a local mariadbd or mysqld: apt-get install mariadb-server")
-    return servers.local(program, DURABLE)
+    server = servers.local(program, DURABLE)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+_rounds = click.option("--rounds", default=5, show_default=True, help="Interleaved rounds.")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
 @bench.command("throughput")
 @click.option("--actions", default=500, show_default=True, help="Due actions a case and round.")
-@click.option("--rounds", default=5, show_default=True, help="Interleaved rounds.")
+@_rounds
 @click.option(
     "--batch-size", "batches", multiple=True, type=int, default=[25, 100], show_default=True
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@_json
 def _throughput(actions: int, rounds: int, batches: tuple[int, ...], as_json: bool) -> None:
-    """Actions a second, against a loop that does what Action Scheduler's runner does."""
-    server = start()
-    try:
+    """Actions a second, against a loop that does what Action Scheduler's runner does, and against
+    huey on SQLite where it is installed."""
+    with running() as server:
         throughput.measure(server, actions, rounds, batches, as_json=as_json)
-    finally:
-        server.stop()
 
 
 @bench.command("claim")
-@click.option("--rows", default=1_000_000, show_default=True, help="Rows in the table.")
+@click.option(
+    "--rows", "sizes", multiple=True, type=int, default=[10_000, 1_000_000], show_default=True,
+    help="Rows in the table; may be repeated.",
+)  # fmt: skip
 @click.option("--mix", "mixes", multiple=True, type=click.Choice(claim.MIXES), default=claim.MIXES)
-def _claim(rows: int, mixes: tuple[str, ...]) -> None:
+@_json
+def _claim(sizes: tuple[int, ...], mixes: tuple[str, ...], as_json: bool) -> None:
     """What one claim reads, locks and takes on a large table; fails over the promised bound."""
-    server = start()
-    try:
-        within = claim.measure(server, rows, mixes)
-    finally:
-        server.stop()
+    with running() as server:
+        within = claim.measure(server, sizes, mixes, as_json=as_json)
     sys.exit(0 if within else 1)
+
+
+@bench.command("coldstart")
+@click.option("--rounds", default=15, show_default=True, help="Interleaved rounds.")
+@click.option("--wp-path", envvar="WP_PATH", metavar="DIR", help="A WordPress to compare with.")
+@_json
+def _coldstart(rounds: int, wp_path: str | None, as_json: bool) -> None:
+    """`runner run` with nothing due, as a whole process, beside a bare boot of WordPress; fails
+    over the promised memory."""
+    with running() as server:
+        within = coldstart.measure(server, rounds, wp_path, as_json=as_json)
+    sys.exit(0 if within else 1)
+
+
+@bench.command("enqueue")
+@click.option("--actions", default=1000, show_default=True, help="Actions a case and round.")
+@_rounds
+@_json
+def _enqueue(actions: int, rounds: int, as_json: bool) -> None:
+    """Actions created a second, against a loop of one raw insert and its log line."""
+    with running() as server:
+        enqueue.measure(server, actions, rounds, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 import time
 from dataclasses import dataclass, field
 
-from bench import reference
+from bench import peer_huey, reference
 from bench.handlers import HOOKS, handlers, idempotent
 from support.engine import Engine
 from support.fill import fill
@@ -30,8 +31,8 @@ class Case:
     guarantee: str = "strict"
     rates: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
-    statements: float = 0.0
-    commits: float = 0.0
+    statements: float | None = None
+    commits: float | None = None
 
     def facts(self) -> dict:
         return {
@@ -40,32 +41,40 @@ class Case:
             "actions_per_s": round(statistics.median(self.rates), 1),
             "ratio": round(statistics.median(self.ratios), 2),
             "ratio_min": round(min(self.ratios), 2), "ratio_max": round(max(self.ratios), 2),
-            "statements_per_action": round(self.statements, 2),
-            "commits_per_action": round(self.commits, 2),
+            "statements_per_action": _rounded(self.statements),
+            "commits_per_action": _rounded(self.commits),
         }  # fmt: skip
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 2)
+
+
+def cases(batches: tuple[int, ...]) -> list[Case]:
+    """What is compared, in the order in which each round runs it."""
+    found = []
+    for batch in batches:
+        found.append(Case("reference", "inline", batch))
+        for guarantee in ("strict", "idempotent"):
+            found += [Case("runner", name, batch, guarantee) for name in ("inline", "processes:1")]
+        if peer_huey.installed():
+            found.append(Case("huey", "threads:1", batch, peer_huey.GUARANTEE))
+    return found
 
 
 def measure(server, actions: int, rounds: int, batches: tuple[int, ...], *, as_json: bool) -> None:
     version = server.execute("SELECT VERSION()")[0][0]
-    cases = [
-        case
-        for batch in batches
-        for case in (
-            Case("reference", "inline", batch),
-            Case("runner", "inline", batch),
-            Case("runner", "processes:1", batch),
-            Case("runner", "inline", batch, "idempotent"),
-            Case("runner", "processes:1", batch, "idempotent"),
-        )
-    ]
+    compared = cases(batches)
     for number in range(rounds):
-        for case in cases:
+        for case in compared:
+            sys.stderr.write(f"round {number + 1} of {rounds}: {case.case} {case.executor} …   \r")
             rate = _round(server, case, actions)
             case.rates.append(rate)
-            peer = next(c for c in cases if c.case == "reference" and c.batch == case.batch)
+            peer = next(c for c in compared if c.case == "reference" and c.batch == case.batch)
             case.ratios.append(rate / peer.rates[number])
+    sys.stderr.write(" " * 60 + "\r")
     if as_json:
-        for case in cases:
+        for case in compared:
             print(json.dumps(case.facts()))
         return
     print(
@@ -73,17 +82,27 @@ def measure(server, actions: int, rounds: int, batches: tuple[int, ...], *, as_j
     )
     print("strict: a result is on disk before the same worker begins its next action")
     print("idempotent: results of up to 150 ms are recorded together; a crash may run them again")
+    if peer_huey.installed():
+        print("at most once: huey on SQLite with fsync; it has no batches and records no results")
+    else:
+        print("huey is not installed, so it is not compared with (.venv/bin/pip install huey)")
     print(
         f"{'case':<11}{'executor':<13}{'batch':>5}{'actions/s':>11}{'ratio (min-max)':>19}{'statements':>12}{'commits':>9}  guarantee"
     )
-    for case in cases:
+    for case in compared:
         f = case.facts()
         ratio = f"{f['ratio']:.2f} ({f['ratio_min']:.2f}-{f['ratio_max']:.2f})"
         print(f"{f['case']:<11}{f['executor']:<13}{f['batch']:>5}{f['actions_per_s']:>11.0f}{ratio:>19}"
-              f"{f['statements_per_action']:>12.2f}{f['commits_per_action']:>9.2f}  {f['guarantee']}")  # fmt: skip
+              f"{_shown(case.statements):>12}{_shown(case.commits):>9}  {f['guarantee']}")  # fmt: skip
+
+
+def _shown(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.2f}"
 
 
 def _round(server, case: Case, actions: int) -> float:
+    if case.case == "huey":
+        return peer_huey.drain(actions)
     site = SiteDatabase.create(server)
     fill(site, actions, "due", hooks=HOOKS, now=int(time.time()))
     before = server.status(*COUNTERS)
