@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compat.db_host import parse_db_host
 from runner.core.errors import ConfigError, UsageError
-from runner.storage.dsn import Dsn, parse, wordpress_host
+from runner.storage.dsn import Dsn, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,13 +96,13 @@ def _official_image(environ: Mapping[str, str]) -> Dsn:
     missing = [f"WORDPRESS_DB_{n}" for n in ("HOST", "USER", "NAME") if not values[n]]
     if missing:
         raise ConfigError(f"not set: {', '.join(missing)} (or the same with _FILE)")
-    host, port, socket = wordpress_host(values["HOST"] or "")
+    place = parse_db_host(values["HOST"] or "")
     return Dsn(
         dialect="mysql",
         database=values["NAME"] or "",
-        host=host,
-        port=port,
-        socket=socket,
+        host=place.host or "localhost",
+        port=place.port or 0,
+        socket=place.socket or "",
         user=values["USER"] or "",
         password=values["PASSWORD"] or "",
         password_given=True,

@@ -1,13 +1,14 @@
 """A WordPress site's database facts from its wp-config.php, without ever running code.
 
 `locate` finds the file; `read` follows its PHP: `tokens` (text to tokens), `parser` and
-`expressions` (tokens to the tree of `nodes`), `interpreter` and `evaluator` (the tree to a `state`),
-with `functions` and `values` for PHP's own. Code that is not understood is not an error by itself:
-`effects` says what it may have changed, and only a needed name among that stops the reading.
+`expressions` (tokens to the tree of `nodes`), `interpreter` and `evaluator` (the tree to a
+`state`), with `functions`, `operators` and `values` for PHP's own. Code that is not understood is
+no error by itself: `effects` says what it may have changed, and only a needed name among that
+stops the reading.
 """
 
+from compat.db_host import DbHost, parse_db_host
 from compat.wpconfig.config import WpConfig
-from compat.wpconfig.db_host import DbHost, parse_db_host
 from compat.wpconfig.errors import WpConfigError
 from compat.wpconfig.locate import find, walk_up
 from compat.wpconfig.reader import read

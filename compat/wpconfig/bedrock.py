@@ -111,9 +111,7 @@ def _from_url(url: str, project: Path) -> dict[str, Constant]:
 def _warnings(project: Path, facts: Mapping[str, str]) -> tuple[str, ...]:
     """Bedrock's files for one environment may change anything; they are not read as code."""
     file = project / "config" / "environments" / f"{facts.get('WP_ENV') or 'production'}.php"
-    if file.is_file() and _OVERRIDE.search(load(file)):
-        return (
-            f"{shown(str(file))} mentions the database, and it is not read: if the facts found are"
-            " wrong, give --dsn",
-        )
-    return ()
+    if not file.is_file() or not _OVERRIDE.search(load(file)):
+        return ()
+    warning = f"{shown(str(file))} mentions the database, and it is not read"
+    return (f"{warning}: if the facts found are wrong, give --dsn",)

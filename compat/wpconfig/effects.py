@@ -3,6 +3,9 @@
 Nothing is computed here. Whatever the code could define or change becomes Unknown.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from compat.wpconfig.functions import HARMLESS, PURE
 from compat.wpconfig.nodes import (
     Assign,
@@ -32,30 +35,28 @@ _LOADERS = {"include", "include_once", "require", "require_once", "eval", "extra
 _WITHOUT_EFFECT = HARMLESS | set(PURE) | {"isset", "empty", "defined", "getenv"}
 
 
-def touch(
-    state: State, tree: object, why: Unknown, *, running: frozenset[str] = frozenset()
-) -> None:
+def touch(state: State, tree: object, why: Unknown, running: frozenset[str] = frozenset()) -> None:
     """Make Unknown what this code would change if it ran. `running`: functions looked at."""
     for node in walk(tree):
         state.step()
-        match node:
-            case Assign(target=target):
-                _change(state, target, why)
-            case Const(name=name):
-                state.may_define(name, why)
-            case Call():
-                _call(state, node, why, running)
-            case Include():
-                if not (is_bootstrap(node) or is_class_loader(node)):
-                    state.cloud(why)
-            case Odd(calls=True):
-                state.hide(why)
-            case Skipped():
-                skip(state, node, why)
-            case Function(name=name):
-                state.functions.setdefault(name, why)
-            case _:
-                pass
+        if isinstance(node, Call):
+            _call(state, node, why, running)
+        elif change := _CHANGES.get(type(node)):
+            change(state, node, why)
+
+
+def _include(state: State, node: Include, why: Unknown) -> None:
+    if not (is_bootstrap(node) or is_class_loader(node)):
+        state.cloud(why)
+
+
+def _declare(state: State, node: Function, why: Unknown) -> None:
+    state.functions.setdefault(node.name, why)
+
+
+def _odd(state: State, node: Odd, why: Unknown) -> None:
+    if node.calls:
+        state.hide(why)
 
 
 def skip(state: State, node: Skipped, why: Unknown) -> None:
@@ -75,8 +76,7 @@ def skip(state: State, node: Skipped, why: Unknown) -> None:
 
 def leaves(tree: object, *, returns: bool, breaks: bool) -> bool:
     """Whether the code may jump out of itself: by return, by break, or in an unknown way."""
-    if isinstance(tree, tuple):
-        return any(leaves(item, returns=returns, breaks=breaks) for item in tree)
+    found: object = tree
     match tree:
         case Return():
             return returns
@@ -85,14 +85,14 @@ def leaves(tree: object, *, returns: bool, breaks: bool) -> bool:
         case Skipped(words=words):
             return "goto" in words
         case Repeated(body=inner) | Switch(cases=inner):
-            return leaves(inner, returns=returns, breaks=False)
-        case Function():
-            return False
-        case Node():
-            parts = tuple(getattr(tree, name) for name in tree.__slots__)
-            return leaves(parts, returns=returns, breaks=breaks)
+            found, breaks = inner, False
+        case Node() if not isinstance(tree, Function):
+            found = tuple(getattr(tree, name) for name in tree.__slots__)
         case _:
-            return False
+            pass
+    return isinstance(found, tuple) and any(
+        leaves(item, returns=returns, breaks=breaks) for item in found
+    )
 
 
 def is_bootstrap(node: Include) -> bool:
@@ -118,8 +118,8 @@ def _tail(path: Node) -> str:
             return ""
 
 
-def _change(state: State, target: Node, why: Unknown) -> None:
-    name, key = target_of(target)
+def _assign(state: State, node: Assign, why: Unknown) -> None:
+    name, key = target_of(node.target)
     if name in SUPERGLOBALS:
         if isinstance(key, Literal):
             state.server[name, str(key.value)] = why
@@ -137,7 +137,7 @@ def target_of(target: Node) -> tuple[str, Node | None]:
     """The variable that an assignment changes, and the first key in it."""
     key: Node | None = None
     while isinstance(target, Index):
-        target, key = target.base, target.key
+        key, target = target.key, target.base
     return (target.name if isinstance(target, Var) else ""), key
 
 
@@ -155,7 +155,7 @@ def _call(state: State, node: Call, why: Unknown, running: frozenset[str]) -> No
         state.forget_environment(why)
     elif isinstance(function, Function):
         if node.name not in running:
-            touch(state, function.body, why, running=running | {node.name})
+            touch(state, function.body, why, running | {node.name})
     elif node.name not in _WITHOUT_EFFECT:
         foreign_call(state, node, why)
 
@@ -164,3 +164,13 @@ def foreign_call(state: State, node: Call, why: Unknown) -> None:
     """A function nobody knows: it may define things, and write to the variables it is given."""
     state.hide(why)
     state.blur([arg.name for arg in node.args if isinstance(arg, Var)], why)
+
+
+_CHANGES: dict[type[Node], Callable[[State, Any, Unknown], None]] = {
+    Assign: _assign,
+    Const: lambda state, node, why: state.may_define(node.name, why),
+    Include: _include,
+    Odd: _odd,
+    Skipped: skip,
+    Function: _declare,
+}

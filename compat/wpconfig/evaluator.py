@@ -5,22 +5,19 @@ from typing import Any
 
 from compat.wpconfig import nodes
 from compat.wpconfig.effects import foreign_call, target_of, touch
-from compat.wpconfig.functions import HARMLESS, MAX_BYTES, PURE, URL_PARTS
+from compat.wpconfig.functions import HARMLESS, PURE, URL_PARTS
+from compat.wpconfig.operators import BINARY, UNARY
 from compat.wpconfig.state import SUPERGLOBALS, State
 from compat.wpconfig.values import (
     Place,
     Unknown,
     Value,
     as_key,
-    as_text,
-    equal,
-    identical,
-    numbers,
     truthy,
 )
 
-_OF_REQUEST = ("HTTP_", "SERVER_", "REQUEST_", "REMOTE_", "SCRIPT_", "REDIRECT_", "SSL_", "CONTENT_",
-               "DOCUMENT_", "PATH_", "QUERY_")  # fmt: skip
+_OF_REQUEST = ("HTTP_", "SERVER_", "REQUEST_", "REMOTE_", "SCRIPT_", "REDIRECT_", "SSL_",
+               "CONTENT_", "DOCUMENT_", "PATH_", "QUERY_")  # fmt: skip
 _ALSO_OF_REQUEST = {"HTTPS", "PHP_SELF", "argv", "argc", "GATEWAY_INTERFACE", "ORIG_PATH_INFO"}
 _HOST = {"HTTP_HOST", "SERVER_NAME"}
 
@@ -41,46 +38,6 @@ _PREDEFINED: dict[str, Value] = {
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 
 
-def _flip(found: bool | None) -> bool | None:
-    return None if found is None else not found
-
-
-def _concatenate(left: Value, right: Value) -> Value:
-    texts = as_text(left), as_text(right)
-    if texts[0] is None or texts[1] is None or len(texts[0]) + len(texts[1]) > MAX_BYTES:
-        return None
-    return texts[0] + texts[1]
-
-
-# Operators on two known values; the answer None means that it is not known.
-_BINARY: dict[str, Callable[[Value, Value], Value]] = {
-    ".": _concatenate,
-    "==": equal,
-    "!=": lambda left, right: _flip(equal(left, right)),
-    "<>": lambda left, right: _flip(equal(left, right)),
-    "===": identical,
-    "!==": lambda left, right: _flip(identical(left, right)),
-    "|": numbers(int.__or__),
-    "&": numbers(int.__and__),
-    "^": numbers(int.__xor__),
-    "+": numbers(int.__add__),
-    "-": numbers(int.__sub__),
-    "*": numbers(int.__mul__),
-    "<": numbers(int.__lt__),
-    ">": numbers(int.__gt__),
-    "<=": numbers(int.__le__),
-    ">=": numbers(int.__ge__),
-    "xor": lambda left, right: truthy(left) != truthy(right),
-}
-_UNARY: dict[str, Callable[[Value], Value]] = {
-    "!": lambda value: not truthy(value),
-    "(bool)": truthy,
-    "(boolean)": truthy,
-    "(string)": as_text,
-    "(int)": lambda value: int(value) if isinstance(value, int) else None,
-    "~": lambda value: ~value if type(value) is int else None,
-    "-": lambda value: -value if type(value) is int else None,
-}
 # Operators whose right side runs only for one truth of the left: that truth.
 _LAZY = {"&&": True, "and": True, "||": False, "or": False}
 
@@ -113,16 +70,16 @@ class Evaluator:
         if name.lower() in _WORDS:
             return _WORDS[name.lower()]
         file = self.state.frame.file
-        special = {
+        special: dict[str, Value] = {
             "__FILE__": file,
             "__DIR__": file.rpartition("/")[0] or "/",
             "__LINE__": node.line,
         }
-        for table in (special, self.state.constants, self.state.maybe, _PREDEFINED):
+        tables = (special, self.state.constants, dict[str, Value](self.state.maybe), _PREDEFINED)
+        for table in tables:
             if name in table:
                 self.state.missed |= self.state.blame.get(name, frozenset())
-                found: Value = table[name]
-                return found
+                return table[name]
         return self.state.hidden or self.unknown(f"the constant {name}", node)
 
     def var(self, node: nodes.Var) -> Value:
@@ -179,7 +136,7 @@ class Evaluator:
         value = self.value(node.operand)
         if node.op == "@" or isinstance(value, Unknown):
             return value
-        change = _UNARY.get(node.op)
+        change = UNARY.get(node.op)
         result = change(value) if change else None
         return self.unknown(f"the operator {node.op}", node) if result is None else result
 
@@ -194,7 +151,7 @@ class Evaluator:
         for side in (left, right):
             if isinstance(side, Unknown):
                 return side
-        change = _BINARY.get(op)
+        change = BINARY.get(op)
         result = change(left, right) if change else None
         return self.unknown(f"the operator {op}", node) if result is None else result
 

@@ -49,7 +49,6 @@ _PREFIX = {"!", "-", "+", "~", "@"}
 _CASTS = {"bool", "boolean", "string", "int", "integer", "float", "double", "array", "object"}
 _ASSIGN = {"=": "", ".=": ".", "??=": "??", "|=": "|", "&=": "&", "^=": "^", "+=": "+", "-=": "-"}
 _ODD_ASSIGN = {"*=", "/=", "%=", "**=", "<<=", ">>=", "++", "--"}
-_FORMS = {"isset", "empty", "eval"}
 _INCLUDES = {"include", "include_once", "require", "require_once"}
 # Words that open something of which not even the shape is known here.
 _UNKNOWN_FORMS = {"function", "fn", "match", "static", "yield", "clone", "list", "class"}
@@ -119,7 +118,8 @@ class ExpressionParser:
             self.take()
             return Unary(token.line, token.text, self.unary())
         if self.is_op("++", "--"):
-            return self.changed(token.line, self.take() and self.unary())
+            self.take()
+            return self.changed(token.line, self.unary())
         if cast := self.cast():
             return Unary(token.line, cast, self.unary())
         return self.assignment(self.postfix(self.primary()))
@@ -211,26 +211,25 @@ class ExpressionParser:
         return ArrayOf(line, tuple(items))
 
     def word(self) -> Node:
-        line, word = self.next.line, self.next.text.lower().removeprefix("\\")
+        line, name = self.next.line, self.next.text.removeprefix("\\")
+        word = name.lower()
         if word in _UNKNOWN_FORMS:
             raise SyntaxProblem(f"{word!r}, which this reader does not know", line)
-        name = self.take().text.removeprefix("\\")
-        if word == "array" and self.accept("("):
-            return self.array(")", line)
-        if word in _INCLUDES:
-            once, required = word.endswith("_once"), word.startswith("require")
-            return Include(line, self.expression(_TERNARY), required, once)
-        if word in {"exit", "die", "throw"}:
-            return self.stop(word, line)
-        if word == "new":
-            return self.new(line)
-        if word in {"print", "echo"}:
-            return Odd(line, word, (self.expression(_TERNARY),), calls=False)
-        if self.is_op("("):
-            return Call(line, word, self.arguments())
-        if word in _FORMS:
-            raise self.unexpected()
-        return Name(line, name)
+        self.take()
+        if form := _WORDS.get(word):
+            return form(self, word, line)
+        return Call(line, word, self.arguments()) if self.is_op("(") else Name(line, name)
+
+    def array_word(self, _word: str, line: int) -> Node:
+        self.expect("(")
+        return self.array(")", line)
+
+    def include(self, word: str, line: int) -> Node:
+        once, required = word.endswith("_once"), word.startswith("require")
+        return Include(line, self.expression(_TERNARY), required, once)
+
+    def print_(self, word: str, line: int) -> Node:
+        return Odd(line, word, (self.expression(_TERNARY),), calls=False)
 
     def stop(self, word: str, line: int) -> Node:
         if word == "throw":
@@ -239,7 +238,7 @@ class ExpressionParser:
             self.arguments()
         return Stop(line)
 
-    def new(self, line: int) -> Node:
+    def new(self, _word: str, line: int) -> Node:
         if self.next.kind not in {"word", "var"} or self.is_word("class"):
             raise self.unexpected()
         self.take()
@@ -271,4 +270,11 @@ _PRIMARY: dict[str, Callable[[Token], Node]] = {
     "int": lambda token: Literal(token.line, int(token.text)),
     "float": lambda token: Literal(token.line, float(token.text)),
     "template": _template,
+}
+_WORDS: dict[str, Callable[[ExpressionParser, str, int], Node]] = {
+    "array": ExpressionParser.array_word,
+    **dict.fromkeys(_INCLUDES, ExpressionParser.include),
+    **dict.fromkeys(("exit", "die", "throw"), ExpressionParser.stop),
+    "new": ExpressionParser.new,
+    "print": ExpressionParser.print_,
 }

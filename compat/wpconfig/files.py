@@ -4,20 +4,15 @@ import stat
 from pathlib import Path
 
 from compat.wpconfig.errors import WpConfigError, shown
-from compat.wpconfig.functions import read_bytes
+from compat.wpconfig.functions import NotReadable, read_bytes
 
 
 def load(path: Path) -> str:
     """The content, one character a byte (latin-1). Raises WpConfigError."""
     name = shown(str(path))
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise WpConfigError(f"{name} is a folder: give the file")
-        if mode & stat.S_IWOTH:
-            raise WpConfigError(
-                f"{name} is writable for everybody, so its content proves nothing: chmod o-w {name}"
-            )
+        if problem := _unsafe(path.stat().st_mode, name):
+            raise WpConfigError(problem)
         return read_bytes(path).decode("latin-1")
     except FileNotFoundError:
         raise WpConfigError(f"{name} is not there: check the path") from None
@@ -27,7 +22,13 @@ def load(path: Path) -> str:
         ) from None
     except OSError as error:
         raise WpConfigError(f"{name} cannot be read: {error.strerror}") from None
-    except WpConfigError:
-        raise
-    except ValueError as error:
-        raise WpConfigError(f"{name} cannot be read: it {error}") from None
+    except NotReadable as error:
+        raise WpConfigError(f"{name} {error}: check the path") from None
+
+
+def _unsafe(mode: int, name: str) -> str:
+    if stat.S_ISDIR(mode):
+        return f"{name} is a folder: give the file"
+    if mode & stat.S_IWOTH:
+        return f"{name} is writable for everybody, who may have put in anything: chmod o-w {name}"
+    return ""

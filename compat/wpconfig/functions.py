@@ -29,14 +29,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
+class NotReadable(ValueError):
+    """A device, a folder, or more than MAX_BYTES."""
+
+
 def read_bytes(path: Path) -> bytes:
-    """The content of a plain file. Raises OSError, ValueError over MAX_BYTES or for a device."""
+    """The content of a plain file. Raises OSError or NotReadable."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("is no plain file")
+        raise NotReadable("is no plain file")
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise ValueError(f"is larger than {MAX_BYTES} bytes")
+        raise NotReadable(f"is larger than {MAX_BYTES} bytes")
     return data
 
 
@@ -130,6 +134,15 @@ PURE: dict[str, Callable[..., Value]] = {
 }
 
 HARMLESS = frozenset(
-    ["array_key_exists", "assert", "basename", "class_exists", "constant", "count", "date", "date_default_timezone_set", "error_log", "error_reporting", "explode", "extension_loaded", "filter_var", "function_exists", "getcwd", "gethostname", "header", "hash", "implode", "in_array", "ini_get", "ini_set", "intval", "is_array", "is_dir", "is_null", "is_string", "json_decode", "max", "mb_internal_encoding", "mb_strlen", "md5", "microtime", "min", "mt_rand", "mysqli_report", "ob_start", "php_sapi_name", "php_uname", "phpversion", "preg_quote", "rand", "random_bytes", "realpath", "register_shutdown_function", "session_start", "set_time_limit", "setlocale", "sha1", "sprintf", "str_contains", "str_ends_with", "str_ireplace", "str_replace", "str_starts_with", "stripos", "strlen", "strpos", "strrev", "strrpos", "strstr", "strtolower", "strtoupper", "strval", "substr", "time", "ucfirst", "umask", "uniqid", "urlencode", "usleep", "version_compare"]
+    """
+    array_key_exists assert basename class_exists constant count date date_default_timezone_set
+    error_log error_reporting explode extension_loaded filter_var function_exists getcwd gethostname
+    header hash implode in_array ini_get ini_set intval is_array is_dir is_null is_string
+    json_decode max mb_internal_encoding mb_strlen md5 microtime min mt_rand mysqli_report
+    php_sapi_name php_uname phpversion preg_quote rand random_bytes realpath session_start
+    set_time_limit setlocale sha1 sprintf str_contains str_ends_with str_replace str_starts_with
+    stripos strlen strpos strrev strrpos strstr strtolower strtoupper strval substr time ucfirst
+    umask uniqid urlencode usleep version_compare
+    """.split()  # noqa: SIM905  words, not a column of quotes
 )
 """Functions of PHP that are not computed, but define nothing and write to no variable."""

@@ -1,6 +1,7 @@
 """Runs statements, user functions and included files."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -54,10 +55,8 @@ class Interpreter(Evaluator):
     depth: int = 0
 
     def run_main(self) -> None:
-        try:
+        with suppress(Finished):
             self.run_frame(self.state.main)
-        except Finished:
-            pass
 
     def run_frame(self, frame: Frame) -> Value:
         """The value returned from a file or a function."""
@@ -130,11 +129,9 @@ class Interpreter(Evaluator):
         if isinstance(start, Unknown):
             self.undecided(tuple(body for _, body in node.cases), start, breaks=False)
             return
-        try:
+        with suppress(Leave):
             for _, body in node.cases[start:]:
                 self.run(body)
-        except Leave:
-            pass
 
     def matching(self, subject: Value, node: nodes.Switch) -> int | Unknown:
         """The number of the case to start with."""

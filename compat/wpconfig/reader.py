@@ -97,38 +97,36 @@ class _Facts:
 
     def needed(self, name: str, value: Value) -> str:
         """The value as text. Raises WpConfigError when it cannot be told, or is none."""
-        state = self.state
-        if name in state.maybe or isinstance(value, Unknown):
-            raise self.unknown(name, state.maybe.get(name) or value)
-        if name not in state.places:
-            raise (
-                self.unknown(name, state.hidden)
-                if state.hidden
-                else WpConfigError(f"{shown(str(self.path))} does not define {_word(name)}. {WAYS}")
-            )
-        place = state.places[name]
-        if value is False or value is None:
-            raise WpConfigError(
-                _at(place, f"{_word(name)} has no value{self.missing(name)}. {WAYS}")
-            )
-        text = as_text(value)
+        if why := self.unknown(name, value):
+            raise self.error(name, why)
+        if name not in self.state.places:
+            raise WpConfigError(f"{shown(str(self.path))} does not define {_word(name)}. {WAYS}")
+        place = self.state.places[name]
+        text = None if value is None or value is False else as_text(value)
         if text is None:
-            raise WpConfigError(_at(place, f"{_word(name)} is no text. {WAYS}"))
+            problem = f"{_word(name)} is no text{self.missing(name)}"
+            raise WpConfigError(f"{_place(place)}: {problem}. {WAYS}")
         try:
             return outside(text)
         except UnicodeDecodeError:
-            raise WpConfigError(_at(place, f"{_word(name)} is not UTF-8. {WAYS}")) from None
+            raise WpConfigError(f"{_place(place)}: {_word(name)} is not UTF-8. {WAYS}") from None
 
-    def unknown(self, name: str, value: object) -> WpConfigError:
-        assert isinstance(value, Unknown)
-        place = self.state.places.get(name, value.place)
-        why = _words(value.why)
-        if place != value.place:
-            why += f" ({_where(value.place, place)})"
-        ways = WAYS
-        if value.why.startswith(_REQUEST):
-            ways = f"A worker serves no web request. {WAYS}"
-        return WpConfigError(_at(place, f"{_word(name)} depends on {why}. {ways}"))
+    def unknown(self, name: str, value: Value) -> Unknown | None:
+        """Why this name cannot be told, if so."""
+        state = self.state
+        if isinstance(value, Unknown):
+            return value
+        return state.maybe.get(name) or (None if name in state.places else state.hidden)
+
+    def error(self, name: str, unknown: Unknown) -> WpConfigError:
+        place = self.state.places.get(name, unknown.place)
+        why = _words(unknown.why)
+        if place != unknown.place:
+            same = place.file == unknown.place.file
+            why += f" ({f'line {unknown.place.line}' if same else _place(unknown.place)})"
+        if unknown.why.startswith(_REQUEST):
+            why += ", which a worker does not have"
+        return WpConfigError(f"{_place(place)}: {_word(name)} depends on {why}. {WAYS}")
 
     def missing(self, name: str) -> str:
         names = _missed(self.state, name)
@@ -178,14 +176,6 @@ def _words(text: str) -> str:
 
 def _place(place: Place) -> str:
     return f"{_words(place.file)} line {place.line}"
-
-
-def _where(place: Place, beside: Place) -> str:
-    return f"line {place.line}" if place.file == beside.file else _place(place)
-
-
-def _at(place: Place, text: str) -> str:
-    return f"{_place(place)}: {text}"
 
 
 def _line(path: Path, line: int, text: str) -> str:

@@ -69,7 +69,7 @@ class State:
             raise TooMuch
 
     def define(self, name: str, value: Value, place: Place) -> Value:
-        """PHP: define(). The first one wins; its answer says whether this was it."""
+        """As PHP does, the first one wins; the answer says whether this was it."""
         if name in self.constants:
             return False
         if name in self.maybe:
@@ -128,7 +128,7 @@ class State:
             self.may_define(name, why)
 
     def getenv(self, name: str) -> Value:
-        """PHP: getenv(). False when there is none."""
+        """An environment variable as PHP gives it: False when there is none."""
         if name in self.environ:
             return self.environ[name]
         if self.hidden:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from compat.php import INT_MAX
+
 _IDENT = r"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*"
 _OPEN = re.compile(r"<\?(?:php(?=[ \t\r\n]|\Z)|=)", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t\r\n\v\f]+|(?://|#(?!\[)).*?(?=[\r\n]|\?>|\Z)", re.DOTALL)
@@ -30,6 +32,8 @@ _SPECIAL = re.compile(
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "e": "\x1b", "f": "\f",
             "\\": "\\", "$": "$"}  # fmt: skip
+_BASES = {"0x": 16, "0b": 2, "0o": 8}
+_OCTAL, _DECIMAL = 8, 10
 _HIGHEST = 0x10FFFF
 
 
@@ -240,14 +244,13 @@ def _escaped(found: re.Match[str], quote: str, line: int) -> str:
 
 def _number(text: str, line: int) -> Token:
     digits = text.replace("_", "").lower()
-    bases = {"0x": 16, "0b": 2, "0o": 8}
-    base = bases.get(digits[:2], 10)
-    if base == 10 and not digits.isdecimal():
+    base = _BASES.get(digits[:2], _DECIMAL)
+    if base == _DECIMAL and not digits.isdecimal():
         return Token("float", digits, line)
-    if base == 10 and len(digits) > 1 and digits[0] == "0":
-        base, digits = 8, "0o" + digits
+    if base == _DECIMAL and len(digits) > 1 and digits[0] == "0":
+        base = _OCTAL
     try:
         value = int(digits, base)
     except ValueError:  # 09, or thousands of digits
         raise SyntaxProblem("a number that PHP has no form for", line) from None
-    return Token("int", str(value), line) if value < 1 << 63 else Token("float", str(value), line)
+    return Token("int" if value <= INT_MAX else "float", str(value), line)

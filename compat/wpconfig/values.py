@@ -6,7 +6,6 @@ byte while regular expressions and ``str`` methods stay at hand; :func:`outside`
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -102,15 +101,3 @@ def _number(value: str | float) -> float | None:
         return value
     found = _NUMERIC.fullmatch(value)
     return float(found[1]) if found else None
-
-
-def numbers(change: Callable[[int, int], int]) -> Callable[[Value, Value], Value]:
-    """An operator on whole numbers; None, for "not known", on anything else."""
-
-    def on_integers(left: Value, right: Value) -> Value:
-        if type(left) is int and type(right) is int:
-            result = change(left, right)
-            return result if INT_MIN <= result <= INT_MAX else None
-        return None
-
-    return on_integers
