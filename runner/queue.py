@@ -184,7 +184,7 @@ class Queue:
         limit: int = 100,
     ) -> list[QueuedAction]:
         """Actions in the order of their dates. Rows that cannot be read are among them."""
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
             raise EnqueueError(f"limit is a number of actions, not {limit!r}")
         statuses = tuple(Status) if status is None else (_status(status),)
         return self._lookup.find(Wanted(hook, args, group), statuses, limit)

@@ -11,12 +11,14 @@ import click
 
 from runner.cli import printable
 from runner.cli.options import resolved, settings_options
-from runner.config import definitions, find
+from runner.config import Given, Rank, definitions, find
 from runner.core.errors import ConfigError
 from runner.storage.dsn import parse
 
 if TYPE_CHECKING:
-    from runner.config import Connection, Given, Resolved, Setting
+    from collections.abc import Mapping
+
+    from runner.config import Connection, Resolved, Setting
 
 EPILOG = """\b
 Examples:
@@ -47,13 +49,31 @@ def command(*, explain: bool, as_json: bool, **flags: Any) -> int:
         database = find(found, os.environ, Path.cwd())
     except ConfigError as error:
         problem = error
+    given = _effective(found, database)
     if as_json:
-        click.echo(json.dumps(_facts(found, database)))
+        click.echo(json.dumps(_facts(given, database)))
     else:
-        click.echo("\n".join([*_place(database), *_lines(found, explain=explain)]))
+        click.echo("\n".join([*_place(database), *_lines(given, explain=explain)]))
     if problem:
         raise problem
     return 0
+
+
+def _effective(found: Resolved, database: Connection | None) -> Mapping[str, Given]:
+    """Every value, with what came along with the database where no setting says otherwise."""
+    if database is None:
+        return found.given
+    came = {
+        "table_prefix": database.prefix,
+        "db_password": database.dsn.password,
+        "db_tls": database.dsn.tls,
+        "db_ssl_ca": database.dsn.ssl_ca,
+    }
+    return dict(found.given) | {
+        name: Given(value, Rank.DEFAULT, database.origin)
+        for name, value in came.items()
+        if found.rank(name) == Rank.DEFAULT and value != found.given[name].value
+    }
 
 
 def _shown(setting: Setting, given: Given) -> str:
@@ -77,9 +97,9 @@ def _masked(dsn: str) -> str:
         return "***"  # nobody knows which part of it is a password
 
 
-def _facts(found: Resolved, database: Connection | None) -> dict[str, Any]:
+def _facts(given: Mapping[str, Given], database: Connection | None) -> dict[str, Any]:
     values = {
-        name: {"value": _shown(setting, found.given[name]), "from": found.given[name].origin}
+        name: {"value": _shown(setting, given[name]), "from": given[name].origin}
         for name, setting in _listed().items()
     }
     place = None
@@ -109,12 +129,12 @@ def _place(database: Connection | None) -> list[str]:
     return [*lines, ""]
 
 
-def _lines(found: Resolved, *, explain: bool) -> list[str]:
-    shown = {name: printable(_shown(s, found.given[name])) for name, s in _listed().items()}
+def _lines(given: Mapping[str, Given], *, explain: bool) -> list[str]:
+    shown = {name: printable(_shown(s, given[name])) for name, s in _listed().items()}
     width = max(len(text) for text in shown.values()) + 2
     lines = []
     for name, setting in _listed().items():
-        origin = printable(found.given[name].origin)
+        origin = printable(given[name].origin)
         line = f"{name:<16}{shown[name] or '-':<{width}}"
         lines.append(f"{line}{origin}".rstrip() if explain else line.rstrip())
         if explain:

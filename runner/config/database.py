@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compat.db_host import parse_db_host
 from runner.config.layers import Rank, Resolved, variable
 from runner.core.errors import ConfigError, UsageError
-from runner.storage.dsn import Dsn, parse, wordpress_host
+from runner.storage.dsn import Dsn, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,17 +125,7 @@ def _official_image(environ: Mapping[str, str]) -> _Found:
         wrong.append(f"not set: {', '.join(missing)} (or the same with _FILE)")
     if wrong:
         raise ConfigError(*wrong)
-    host, port, socket = wordpress_host(values["DB_HOST"])
-    dsn = Dsn(
-        dialect="mysql",
-        database=values["DB_NAME"],
-        host=host,
-        port=port,
-        socket=socket,
-        user=values["DB_USER"],
-        password=values["DB_PASSWORD"],
-        password_given=True,
-    )
+    dsn = _dsn(values["DB_NAME"], values["DB_HOST"], values["DB_USER"], values["DB_PASSWORD"])
     return _Found(dsn, f"{_IMAGE}*", values["TABLE_PREFIX"], Rank.IMAGE)
 
 
@@ -160,24 +151,28 @@ def _from_config(config: WpConfig) -> _Found:
             f"{config.path}: this site keeps its data in SQLite, not in MySQL or MariaDB. Working"
             " beside it is not supported"
         )
-    missing = [name for name in ("DB_NAME", "DB_USER", "DB_HOST") if not facts.get(name)]
-    if missing:
-        raise ConfigError(f"{config.path} does not define {', '.join(missing)}: give --dsn")
-    host, port, socket = wordpress_host(str(facts["DB_HOST"]))
     tls = tls_of(facts)
-    dsn = Dsn(
-        dialect="mysql",
-        database=str(facts["DB_NAME"]),
-        host=host,
-        port=port,
-        socket=socket,
-        user=str(facts["DB_USER"]),
-        password=str(facts.get("DB_PASSWORD") or ""),
-        password_given=True,
+    dsn = replace(
+        _dsn(*(str(facts[f"DB_{name}"]) for name in ("NAME", "HOST", "USER", "PASSWORD"))),
         tls=("verify" if tls.verify else "required") if tls.wanted else "auto",
         ssl_ca=tls.ca,
     )
     return _Found(dsn, str(config.path), config.table_prefix or "", Rank.DEFAULT, config.warnings)
+
+
+def _dsn(database: str, db_host: str, user: str, password: str) -> Dsn:
+    """From WordPress's four facts; no host is PHP's default, the local server."""
+    place = parse_db_host(db_host)
+    return Dsn(
+        dialect="mysql",
+        database=database,
+        host=place.host or "localhost",
+        port=place.port or 0,
+        socket=place.socket or "",
+        user=user,
+        password=password,
+        password_given=True,
+    )
 
 
 def _nothing_at(wp_path: str) -> str:

@@ -106,23 +106,3 @@ def _sqlite(path: str, options: dict[str, str]) -> Dsn:
     if not path.strip("/"):
         raise ConfigError("the DSN names no file: expected sqlite:///path/to/file")
     return Dsn(dialect="sqlite", database=path, prefix=options.get("prefix"))
-
-
-def wordpress_host(value: str) -> tuple[str, int, str]:
-    """Host, port and socket from DB_HOST as WordPress writes it: `host`, `host:port`,
-    `host:/path/to/socket`, `[v6]:port` (WordPress, wpdb::parse_db_host)."""
-    socket = ""
-    if ":/" in value:
-        value, socket = value.split(":/", 1)
-        socket = "/" + socket
-    if value.startswith("["):
-        host, _, rest = value[1:].partition("]")
-        return host, _port(rest.lstrip(":")), socket
-    if value.count(":") > 1:
-        return value, 0, socket
-    host, _, port = value.partition(":")
-    return host or "localhost", _port(port), socket
-
-
-def _port(text: str) -> int:
-    return int(text) if text.isdecimal() else 0

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import pymysql
 from pymysql.converters import conversions
 
-from runner.storage.dsn import wordpress_host
+from compat.db_host import parse_db_host
 
 PHP = Path(__file__).parent / "php"
 OURS = r"(hook LIKE 'py\_interop\_%' OR hook LIKE 'php\_interop\_%')"
@@ -98,7 +98,8 @@ class WordPress:
         self.run("SET sql_mode = '', time_zone = '+00:00'")
 
     def _server(self) -> tuple[str, int, str]:
-        host, port, socket = wordpress_host(self.facts["host"])
+        place = parse_db_host(self.facts["host"])
+        host, port, socket = place.host or "localhost", place.port or 0, place.socket or ""
         if host == "localhost" and not socket and "localhost:" not in self.facts["host"]:
             socket = self.facts["socket"]
         return host, port, socket

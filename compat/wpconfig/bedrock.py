@@ -1,0 +1,117 @@
+"""Bedrock: a site whose wp-config.php only loads config/application.php, which takes the database
+from the environment and `.env` (roots/bedrock, config/application.php)."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from compat.php import INT_MAX
+from compat.wpconfig import dotenv
+from compat.wpconfig.config import Constant, WpConfig
+from compat.wpconfig.errors import WAYS, WpConfigError, shown
+from compat.wpconfig.files import load
+from compat.wpconfig.functions import PURE
+from compat.wpconfig.nodes import Body, Include, Literal, walk
+from compat.wpconfig.values import inside, outside
+
+_APPLICATION = "config/application.php"
+_MYSQLI_CLIENT_SSL = 2048
+_CONVERTED = {"true": "1", "false": "", "null": ""}
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
+_LONGEST = len(str(INT_MAX))
+_OVERRIDE = re.compile(r"['\"]DB_(?:NAME|USER|PASSWORD|HOST)['\"]|\$table_prefix")
+_DATABASE = ("DB_NAME", "DB_USER", "DB_PASSWORD")
+
+
+def project_of(path: Path, body: Body) -> Path | None:
+    """The project's folder, if this is the wp-config.php of a Bedrock site."""
+    loads = any(
+        isinstance(part, Literal) and str(part.value).endswith(_APPLICATION)
+        for node in walk(body)
+        if isinstance(node, Include)
+        for part in walk(node)
+    )
+    project = path.resolve().parent.parent
+    return project if loads and (project / _APPLICATION).exists() else None
+
+
+def read(path: Path, project: Path, environ: Mapping[str, str]) -> WpConfig:
+    """The facts from the environment and the project's `.env` and `.env.local`: a variable of the
+    environment wins over both, `.env.local` over `.env`. Raises WpConfigError."""
+    variables = _variables(project, environ)
+    facts = {name: _converted(value) for name, value in variables.items()}
+    constants: dict[str, Constant] = {
+        name: facts[name] for name in (*_DATABASE, "DB_HOST") if name in facts
+    }
+    constants["DB_HOST"] = constants.get("DB_HOST") or "localhost"
+    if url := facts.get("DATABASE_URL"):
+        constants |= _from_url(url, project)
+    for name in _DATABASE:
+        if name not in constants:
+            raise WpConfigError(f"{_env(project)}: no {name} and no DATABASE_URL. {WAYS}")
+    constants |= {"DB_CHARSET": "utf8mb4", "WP_CONTENT_DIR": str(project / "web" / "app")}
+    if facts.get("DB_SSL", "") not in {"", "0"}:
+        constants["MYSQL_CLIENT_FLAGS"] = _MYSQLI_CLIENT_SSL
+    return WpConfig(path, constants, facts.get("DB_PREFIX") or "wp_", _warnings(project, facts))
+
+
+def _env(project: Path) -> str:
+    return shown(str(project / ".env"))
+
+
+def _variables(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Bedrock reads both files as one text, and `.env.local` only beside `.env`."""
+    first, second = project / ".env", project / ".env.local"
+    files = [file for file in (first, second) if first.exists() and file.exists()]
+    try:
+        texts = [outside(load(file)) for file in files]
+    except UnicodeDecodeError:
+        raise WpConfigError(f"{_env(project)} is not UTF-8: save it as UTF-8. {WAYS}") from None
+    try:
+        return dotenv.parse("\n".join(texts), environ)
+    except dotenv.DotenvError as error:
+        file, line = first, error.line
+        if line > (lines := dotenv.lines_in(texts[0])):
+            file, line = second, line - lines
+        raise WpConfigError(
+            f"{shown(str(file))} line {line}: {error}. Correct it, as PHP refuses it too. {WAYS}"
+        ) from None
+
+
+def _converted(value: str) -> str:
+    """What Bedrock's env() makes of a value, as text: words for true, false and null are these,
+    digits are a number (which loses its leading zeros), and quotes inside quotes go."""
+    if value.lower() in _CONVERTED:
+        return _CONVERTED[value.lower()]
+    if _DIGITS.fullmatch(value):
+        return str(int(value[-_LONGEST:]) if len(value.lstrip("0")) < _LONGEST else INT_MAX)
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
+
+
+def _from_url(url: str, project: Path) -> dict[str, Constant]:
+    """Bedrock takes the parts as they stand, without decoding %40."""
+    try:
+        parts = PURE["parse_url"](inside(url))
+    except ValueError:
+        parts = None
+    if not isinstance(parts, dict) or not parts.get("path") or "user" not in parts:
+        raise WpConfigError(
+            f"{_env(project)}: DATABASE_URL is not mysql://user:password@host:port/database. {WAYS}"
+        )
+    text = {str(name): outside(str(value)) for name, value in parts.items()}
+    return {
+        "DB_NAME": text["path"][1:],
+        "DB_USER": text["user"],
+        "DB_PASSWORD": text.get("pass", ""),
+        "DB_HOST": text["host"] + (f":{text['port']}" if "port" in text else ""),
+    }
+
+
+def _warnings(project: Path, facts: Mapping[str, str]) -> tuple[str, ...]:
+    """Bedrock's files for one environment may change anything; they are not read as code."""
+    file = project / "config" / "environments" / f"{facts.get('WP_ENV') or 'production'}.php"
+    if not file.is_file() or not _OVERRIDE.search(load(file)):
+        return ()
+    warning = f"{shown(str(file))} mentions the database, and it is not read"
+    return (f"{warning}: if the facts found are wrong, give --dsn",)
