@@ -149,6 +149,7 @@ def variable(
         return environ.get(name), name
     if environ.get(name):
         wrong.append(f"{name} and {name}_FILE are both set: unset one of them")
+        return environ[name], name
     try:
         return read_text(Path(path)).rstrip("\r\n"), f"{name}_FILE"
     except ValueError as error:

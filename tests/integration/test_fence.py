@@ -11,6 +11,7 @@ from support.engine import Engine, handlers_for
 from compat import schedules
 from runner.core.errors import DatabaseGone
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement, Snoozed
+from runner.storage import mysql
 from runner.storage.db import LostConnection
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
@@ -176,6 +177,26 @@ def test_a_database_that_does_not_come_back_is_an_error(site, server, engine):
     database.driver._dsn = database.driver._dsn.__class__("mysql", "gone", "127.0.0.1", 1)
     with pytest.raises(DatabaseGone, match="lost the database"):
         database.query("SELECT 1 AS one")
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_a_server_that_takes_one_statement_at_a_time(outcome, site, server, engine, monkeypatch):
+    """Some proxies refuse packets of several statements: then everything goes one by one."""
+    monkeypatch.setattr(mysql.CLIENT, "MULTI_STATEMENTS", 0)
+    for number in range(3):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions[:1])
+        held = source.advance(claim, settle(claim.actions[0], outcome), claim.actions[1:2])
+        site.run("UPDATE wp_actionscheduler_actions SET claim_id = 0 WHERE action_id = 2")
+        lost = source.advance(claim, settle(claim.actions[1], outcome), claim.actions[2:])
+    assert not database.driver.packets
+    assert ([s.action.id for s in held.settled], [a.id for a in held.started]) == ([1], [2])
+    assert ([a.id for a in lost.lost], [a.id for a in lost.started]) == ([2], [3])
+    assert (len(site.logs(1)), len(site.logs(2))) == (3, 2)
 
 
 class Busy:

@@ -52,6 +52,23 @@ def test_statements_and_commits_of_an_action(site, server, cli):
     assert site.statuses() == {"complete": 300}
 
 
+def test_an_action_costs_one_round_trip(site, server, cli):
+    """Strict, counted on the wire: what an action finishes and what the next begins is one packet;
+    a batch of 25 adds 5 more, a run its start."""
+    for number in range(100):
+        site.add(HOOKS[number % 5], [number], at=NOW - 1000 + number)
+    cli.module(
+        "jobs",
+        f"from runner import Handlers\nhandlers = Handlers()\n@handlers.on(*{HOOKS!r})\ndef nothing(n): pass\n",
+    )
+    with server.frozen(NOW), counting_proxy(server.port) as (port, commands):
+        url = site.url.replace(f":{server.port}/", f":{port}/")
+        done = cli("run", "--batch-size", "25", "--handlers", "jobs:handlers", RUNNER_DSN=url)
+    assert done.stdout.startswith("claimed 100: completed 100"), done.stderr
+    queries = [command for command in commands if command == COM_QUERY]
+    assert len(queries) <= 100 + 4 * (1 + 5) + 5
+
+
 MIXES = ("due", "future", "complete")
 
 
