@@ -192,7 +192,7 @@ def test_the_database_is_found(flag, environ, expected):
         pytest.param("", {}, UsageError, "--dsn is '': expected a value", id="empty flag"),
         pytest.param("oops", {}, ConfigError, "starts with 'no scheme'", id="no DSN"),
         pytest.param(None, {"RUNNER_DSN_FILE": "/nowhere"}, ConfigError, "RUNNER_DSN_FILE names /nowhere, which cannot be read", id="no file"),
-        pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD_FILE": "/"}, ConfigError, "WORDPRESS_DB_PASSWORD_FILE names /", id="a folder"),
+        pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD": "", "WORDPRESS_DB_PASSWORD_FILE": "/"}, ConfigError, "WORDPRESS_DB_PASSWORD_FILE names /", id="a folder"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(flag, environ, error, why):
