@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[1]
 _server: list[servers.Server | Exception] = []
 
 
-def pytest_report_header() -> str:
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("numprocesses", None):
+        return "database: a server for each of the processes"
     try:
         server = _get_server()
     except servers.NoServer as error:

@@ -122,7 +122,7 @@ SETTINGS = {
         RUN, {"WORDPRESS_DB_HOST": "h"}, 78, ["WORDPRESS_DB_USER", "WORDPRESS_DB_NAME", "_FILE"],
     ),
     "WordPress password file missing": (
-        RUN, USER | {"WORDPRESS_DB_HOST": "h", "WORDPRESS_DB_PASSWORD_FILE": "/no/file"}, 78,
+        RUN, USER | {"WORDPRESS_DB_HOST": "h", "WORDPRESS_DB_PASSWORD": "", "WORDPRESS_DB_PASSWORD_FILE": "/no/file"}, 78,
         ["WORDPRESS_DB_PASSWORD_FILE", "/no/file"],
     ),
     "prefix with a quote": (

@@ -25,8 +25,9 @@ class Engine:
         self.opened: list[Database] = []
 
     def run(self, options: Settings | None = None, **changes):
-        """One whole run, handlers called in this process."""
-        options = replace(options or Settings(mode="native", inline=True), **changes)
+        """One whole run, handlers called in this process. Without the run's lock: it goes with its
+        connection, and a busy server may notice that end a moment later."""
+        options = replace(options or Settings(mode="native", inline=True, force=True), **changes)
         stop = Stop()
         try:
             return self.app.run(options, stop)
