@@ -62,7 +62,7 @@ def test_an_action_costs_one_round_trip(site, server, cli):
         f"from runner import Handlers\nhandlers = Handlers()\n@handlers.on(*{HOOKS!r})\ndef nothing(n): pass\n",
     )
     with server.frozen(NOW), counting_proxy(server.port) as (port, commands):
-        url = site.url.replace(f":{server.port}/", f":{port}/")
+        url = site.url.replace(f":{server.port}/", f":{port}/") + "?tls=off"  # to be read
         done = cli("run", "--batch-size", "25", "--handlers", "jobs:handlers", RUNNER_DSN=url)
     assert done.stdout.startswith("claimed 100: completed 100"), done.stderr
     queries = [command for command in commands if command == COM_QUERY]
@@ -138,7 +138,7 @@ def test_a_run_with_nothing_due_asks_three_questions_and_writes_nothing(site, se
     writes = ("Com_insert", "Com_update", "Com_delete", "Com_replace", "Com_commit", "Com_begin")
     with server.frozen(NOW), counting_proxy(server.port) as (port, commands):
         before = server.status(*writes)
-        url = site.url.replace(f":{server.port}/", f":{port}/")
+        url = site.url.replace(f":{server.port}/", f":{port}/") + "?tls=off"  # to be read
         done = cli("run", "--handlers", "jobs:handlers", RUNNER_DSN=url)
         after = server.status(*writes)
     assert (done.returncode, done.stdout) == (0, "nothing is due\n"), done.stderr
