@@ -11,11 +11,9 @@ from support.server import ACCOUNT, PASSWORD
 
 @contextmanager
 def caller(site, **options):
-    """A connection of the site's own code, with an open transaction unless told otherwise."""
-    connection = pymysql.connect(
-        host=site.server.host, port=site.server.port, user=ACCOUNT, password=PASSWORD,
-        database=site.name, **options,
-    )  # fmt: skip
+    """A connection of the site's own code; what it writes is not committed by itself."""
+    where = {"host": site.server.host, "port": site.server.port, "database": site.name}
+    connection = pymysql.connect(user=ACCOUNT, password=PASSWORD, **where | options)
     try:
         yield connection
     finally:
@@ -51,10 +49,3 @@ def together(count: int, work) -> list:
     for thread in threads:
         thread.join()
     return results
-
-
-def waits_for_lock(server) -> bool:
-    """Whether some transaction waits for a row that another has locked."""
-    return bool(
-        server.execute("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
-    )
