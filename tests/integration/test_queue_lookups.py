@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 from support.engine import Engine, handlers_for
+from support.fill import fill
+from support.measure import rows_read
 from support.queue import caller
 from support.site import golden
 
@@ -125,6 +127,27 @@ def test_rows_that_cannot_be_read_are_listed(queue, site):
     assert (third.unreadable, third.args) == ("", [3])
     assert (nothing.at, nothing.group, bool(nothing.unreadable)) == (None, "", True)
     assert queue.cancel_all("h") == 4
+
+
+def test_looking_does_not_read_the_backlog(queue, site):
+    """With 40,000 rows, 4,000 of them pending of the hook, each look reads a few."""
+    hooks = tuple(f"py_hook_{n}" for n in range(5))
+    for mix in ("future", "complete"):
+        fill(site, 20_000, mix, hooks=hooks, now=NOW)
+    site.run(f"UPDATE {ACTIONS} SET group_id = {site.group('')}")
+    looks = [
+        lambda: queue.next("py_hook_1"),
+        lambda: queue.next("py_hook_1", group=""),
+        lambda: queue.has("py_hook_1", [-1]) or True,
+        lambda: queue.list("py_hook_1", status="pending", limit=5),
+        lambda: queue.cancel("py_hook_1"),
+        lambda: queue.enqueue("py_hook_1", [-1], unique=True),
+        lambda: queue.enqueue("py_hook_1", unique="hook") is None,
+    ]
+    for number, look in enumerate(looks):
+        before = rows_read(queue._database)
+        assert look()
+        assert rows_read(queue._database) - before <= 50, number
 
 
 @pytest.mark.parametrize("far", [10**18, -(10**15), 253_402_300_800])
