@@ -3,12 +3,12 @@
 -- which the server drops before it plans.
 
 -- name: find
--- Actions in the order of their dates. A slug may have several group rows: all of them count. The
--- hint is for the index of hook, status and date, where all three decide: else the server may walk
--- through everything by date until it meets the hook. No action_id in the ORDER BY: it would sort.
+-- Actions in the order of their dates. A slug may have several group rows: all of them count. No
+-- action_id in the ORDER BY: with it the server walks through everything by date until it meets
+-- the hook, instead of taking the index of hook, status and date.
 SELECT a.action_id, a.hook, a.status, {priority} AS priority, a.args, a.extended_args, a.schedule,
   a.group_id, a.attempts, a.scheduled_date_gmt, g.slug
-FROM {actions} AS a /*hint*/ LEFT JOIN {groups} AS g ON g.group_id = a.group_id
+FROM {actions} AS a LEFT JOIN {groups} AS g ON g.group_id = a.group_id
 WHERE a.status IN (:statuses)
   AND (:any_hook = 1 OR a.hook = :hook)
   AND (:any_args = 1 OR a.args = :args)

@@ -72,18 +72,15 @@ class Lookup:
     def __init__(self, database: Database, site: Site) -> None:
         self._database = database
         self._site = site
-        names = identifiers(site, database.dialect)
-        self._queries = Queries("lookup.sql", database.dialect, names)
-        self._hint = names["hook_index"]
+        self._queries = Queries("lookup.sql", database.dialect, identifiers(site, database.dialect))
 
     def find(
         self, wanted: Wanted, statuses: Collection[str] = tuple(Status), limit: int = 100
     ) -> list[QueuedAction]:
         """In the order of their dates."""
-        text = self._queries["find"]
-        if wanted.hook is not None and wanted.args is None and len(statuses) == 1:
-            text = text.replace("/*hint*/", self._hint)
-        rows = self._database.query(text, statuses=list(statuses), limit=limit, **wanted.values())
+        rows = self._database.query(
+            self._queries["find"], statuses=list(statuses), limit=limit, **wanted.values()
+        )
         return [_read(row) for row in rows]
 
     def next(self, wanted: Wanted) -> QueuedAction | None:
