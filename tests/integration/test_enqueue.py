@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 
-import pymysql
 import pytest
 from support import server as servers
-from support.queue import caller, server_variable, together
+from support.queue import NoAnswer, caller, server_variable, together
 from support.site import SiteDatabase, golden
 
 from runner import EnqueueError, NewAction, Queue, RunnerError
@@ -311,6 +310,8 @@ def test_many_are_all_or_none(queue, site):
         queue.many([*mixed(3), late])
     with pytest.raises(EnqueueError, match="10001 actions: at most 10000"):
         queue.many([NewAction("h", group="g")] * 10_001)
+    with pytest.raises(EnqueueError, match="wants NewAction"):
+        queue.many([NewAction("h"), "h"])
     assert [site.rows(t) for t in ("actions", "logs", "groups")] == [[], [], []]
     site.run(
         "CREATE TRIGGER no_more BEFORE INSERT ON wp_actionscheduler_logs FOR EACH ROW"
@@ -329,25 +330,6 @@ def test_long_args_fit_into_packets(site, server):
         assert len(queue.many([NewAction("h", [n, *args]) for n in range(300)])) == 300
     lengths = site.run(f"SELECT MIN(LENGTH(extended_args)), COUNT(*) FROM {ACTIONS}")
     assert lengths == [(len(json.dumps([0, *args], separators=(",", ":"))), 300)]
-
-
-class NoAnswer:
-    """A connection that breaks when it commits: before the server does, or after."""
-
-    def __init__(self, connection, *, done: bool) -> None:
-        self._connection, self._done = connection, done
-
-    def __getattr__(self, name):
-        return getattr(self._connection, name)
-
-    def cursor(self, *arguments):
-        return self._connection.cursor(*arguments)
-
-    def commit(self):
-        if self._done:
-            self._connection.commit()
-        self._connection.close()
-        raise pymysql.err.OperationalError(2013, "Lost connection during query")
 
 
 @pytest.mark.parametrize("done", [True, False])
