@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from runner.operations.lookup import QueuedAction
     from runner.site import Site
 
+    # Named here since `list` is a method below.
+    Ids = list[int | None]
+    Found = list[QueuedAction]
+
 PATIENCE = 5.0
 """Seconds to wait for a server that was lost: the caller may be answering a web request."""
 
@@ -33,12 +37,14 @@ class Queue:
     """One site's queue over one connection: one for each thread.
 
     Rows are those that Action Scheduler 4.0 would write, on tables of schema 3 to 9; dates come
-    from the database's clock. What creates an action
+    from the database's clock. WordPress itself is not asked: its filters and hooks about new
+    actions are not called. What creates an action
 
     - returns its id, or None when it is unique and has its like already: pending or running, of
       the same hook, group and args (`unique=True`), or of the same hook and group, as before
       Action Scheduler 4.0 (`unique="hook"`). Texts compare by the columns' collation. As in PHP
-      this is one statement, not a constraint: two processes at the same moment may both succeed;
+      this is a look, not a constraint: two processes at the same moment may both succeed, and
+      what another has not committed yet is not seen;
     - raises EnqueueError, a ValueError, for what cannot be created; then nothing was written;
     - with `connection=`, the caller's own (PyMySQL, or sqlite3 for a SQLite file), writes in the
       transaction that is open there, neither commits nor rolls it back, and raises the driver's
@@ -156,7 +162,7 @@ class Queue:
         )
         return self._enqueue.one(new, connection=connection)
 
-    def many(self, actions: Iterable[NewAction], *, connection: Any = None) -> list[int | None]:
+    def many(self, actions: Iterable[NewAction], *, connection: Any = None) -> Ids:
         """Creates up to 10,000 actions of any kind with few statements, all or none; ids in
         their order. More than that is refused: call it again for the rest. Unique ones are
         written one by one among the others."""
@@ -182,9 +188,9 @@ class Queue:
         group: str | None = None,
         status: str | None = None,
         limit: int = 100,
-    ) -> list[QueuedAction]:
+    ) -> Found:
         """Actions in the order of their dates. Rows that cannot be read are among them."""
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        if type(limit) is not int or limit < 0:
             raise EnqueueError(f"limit is a number of actions, not {limit!r}")
         statuses = tuple(Status) if status is None else (_status(status),)
         return self._lookup.find(Wanted(hook, args, group), statuses, limit)

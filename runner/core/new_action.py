@@ -57,7 +57,7 @@ class NewAction:
         if not self.hook:
             raise EnqueueError("the hook has no name")
         check_text("group", self.group, LONGEST_SLUG)
-        if not _is_number(self.priority) or not math.isfinite(self.priority):
+        if not _is_number(self.priority):
             raise EnqueueError(f"the priority must be a number, not {self.priority!r}")
         if self.unique not in (False, True, "hook"):
             raise EnqueueError(f"unique is True, False or 'hook', not {self.unique!r}")
@@ -92,7 +92,7 @@ class NewAction:
             raise EnqueueError("an action recurs every so many seconds or by cron, not both")
         try:
             if self.cron is not None:
-                return schedules.cron(at, self.cron)
+                return schedules.cron(at, _expression(self.cron))
             if self.every is not None:
                 return schedules.interval(at, _interval(self.every))
         except (CronError, ScheduleError) as error:
@@ -101,7 +101,7 @@ class NewAction:
 
 
 def stored_args(args: Args) -> StoredArgs:
-    """The columns of these args. Raises EnqueueError for what cannot be stored."""
+    """Columns of these args. Raises EnqueueError for what cannot be stored."""
     try:
         return argtexts.store(args)
     except argtexts.ArgsError as error:
@@ -133,6 +133,12 @@ def check_text(what: str, text: str, longest: int) -> None:
         raise EnqueueError(f"the {what} {text!a} holds half a character") from None
 
 
+def _expression(cron: object) -> str:
+    if not isinstance(cron, str):
+        raise EnqueueError(f"a cron expression is a str, not {cron!r}")
+    return cron
+
+
 def _interval(every: object) -> int | float:
     if not isinstance(every, (int, float)) or isinstance(every, bool):
         raise EnqueueError(f"an interval is a whole number of seconds, not {every!r}")
@@ -140,4 +146,6 @@ def _interval(every: object) -> int | float:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

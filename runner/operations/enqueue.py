@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from compat.action_scheduler import CREATED
 from compat.site_time import sql_date
 from runner.core.errors import EnqueueError, TooBusy
+from runner.core.new_action import NewAction
 from runner.site import identifiers
 from runner.storage.borrowed import borrow
 from runner.storage.queries import Queries, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from runner.core.new_action import NewAction
     from runner.site import Site
     from runner.storage.db import Database, Transaction
 
@@ -37,7 +37,8 @@ class Enqueue:
     """Creates actions on one site. Errors of ours leave nothing written.
 
     Unique actions are told from their like by one statement (INSERT … WHERE NOT EXISTS), as in
-    PHP: two processes that create the same one at the same moment may both succeed.
+    PHP, which is no constraint: two processes that create the same one at the same moment may
+    both succeed.
     """
 
     def __init__(self, database: Database, site: Site) -> None:
@@ -59,30 +60,26 @@ class Enqueue:
         open there, and the driver's own errors are raised.
         """
         wanted = list(news)
+        if not all(isinstance(new, NewAction) for new in wanted):
+            raise EnqueueError("many() wants NewAction objects")
         if len(wanted) > MOST:
             raise EnqueueError(f"{len(wanted)} actions: at most {MOST} are created by one call")
         if not wanted:
             return []
-        if connection is None:
-            rows, now = self._prepare(wanted, None)
-            writing = _Writing(self._queries, rows, self._log_dates(now))
-            return self._database.unit(writing.write)
-        with borrow(self._database, connection) as tx:
-            rows, now = self._prepare(wanted, tx)
-            return _Writing(self._queries, rows, self._log_dates(now)).write(tx)
-
-    def _prepare(
-        self, wanted: Sequence[NewAction], borrowed: Transaction | None
-    ) -> tuple[list[Row], int]:
-        """The rows to write, and the database's time. Refuses before anything is written."""
         slugs = list(dict.fromkeys(new.group for new in wanted))
         groups, now = self._look(slugs)
-        rows = [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
-        if missing := [slug for slug in slugs if groups[slug] is None]:
-            groups |= self._create_groups(missing, borrowed)
-        for row, new in zip(rows, wanted, strict=True):
-            row["group_id"] = groups[new.group]
-        return rows, now
+        rows, log = self._rows(wanted, now), self._log_dates(now)
+        missing = [slug for slug in slugs if groups[slug] is None]
+        if connection is None:
+            _place(rows, groups | self._create_groups(missing))
+            return self._database.unit(_Writing(self._queries, rows, log).write)
+        with borrow(self._database, connection) as tx:
+            _place(rows, groups | self._create_groups(missing, tx))
+            return _Writing(self._queries, rows, log, self._database).write(tx)
+
+    def _rows(self, wanted: Sequence[NewAction], now: int) -> list[Row]:
+        """Raises EnqueueError, when nothing is written yet."""
+        return [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
 
     def _look(self, slugs: Sequence[str]) -> tuple[dict[str, Any], int]:
         """Ids of groups by slug, None where there is none yet, and the database's time."""
@@ -99,11 +96,15 @@ class Enqueue:
             found |= {some[int(answer["number"])]: answer["group_id"] for answer in answers}
         return found, int(answers[0]["now"])
 
-    def _create_groups(self, slugs: Sequence[str], borrowed: Transaction | None) -> dict[str, Any]:
+    def _create_groups(
+        self, slugs: Sequence[str], borrowed: Transaction | None = None
+    ) -> dict[str, Any]:
         """On our own connection and committed before use, so that other processes see them at
         once: one that came into being inside a caller's long transaction would be invisible, and
         be created again by others. Left behind by the caller's roll-back a group does no harm.
         A SQLite file has one writer, the caller: there it is created in that transaction."""
+        if not slugs:
+            return {}
         if borrowed and self._database.dialect == "sqlite":
             return self._insert_groups(borrowed, slugs)
         try:
@@ -125,12 +126,16 @@ class Enqueue:
 
 
 class _Writing:
-    """The unit that writes the rows. Run again, it knows what the last try wrote."""
+    """The unit that writes the rows. Run again, it knows what the last try wrote. `beside` is our
+    own connection while the unit is a caller's."""
 
-    def __init__(self, queries: Queries, rows: Sequence[Row], log: Row) -> None:
+    def __init__(
+        self, queries: Queries, rows: Sequence[Row], log: Row, beside: Database | None = None
+    ) -> None:
         self._queries = queries
         self._rows = rows
         self._log = log
+        self._beside = beside
         self._ids: list[int | None] = []
 
     def write(self, tx: Transaction) -> list[int | None]:
@@ -162,12 +167,23 @@ class _Writing:
 
     def _create(self, tx: Transaction, chunk: Sequence[Row], step: int) -> list[int | None]:
         if chunk[0]["unique"]:
-            return [tx.insert(self._queries["create_unique"], **chunk[0]) or None]
+            return [self._create_unique(tx, chunk[0])]
         told = tx.insert_rows(self._queries["create"], chunk)
         # The server knows the number of rows of INSERT … VALUES before it begins and reserves
         # that many ids in one piece, under innodb_autoinc_lock_mode 1 and 2 alike. Only the
         # interleaved mode's INSERT … SELECT and LOAD take ids bit by bit.
         return [*sorted(range(told, told + step * len(chunk), step))]
+
+    def _create_unique(self, tx: Transaction, row: Row) -> int | None:
+        """At a caller's REPEATABLE READ, the usual one, INSERT … SELECT would lock what it looked
+        through, gaps included, and stop others' inserts until the caller commits. So there it is
+        two looks without locks: at what is committed, and at what the caller wrote itself."""
+        if not self._beside:
+            return tx.insert(self._queries["create_unique"], **row) or None
+        alike = self._queries["alike"]
+        if self._beside.query(alike, **row) or tx.query(alike, **row):
+            return None
+        return tx.insert_rows(self._queries["create"], [row])
 
 
 def chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
@@ -191,5 +207,12 @@ def _size(row: Row) -> int:
     return 200 + 4 * len(str(row["hook"])) + sum(len(str(row[name])) for name in _ASCII)
 
 
+def _place(rows: Sequence[Row], groups: Mapping[str, Any]) -> None:
+    """Gives each row its group's id."""
+    for row in rows:
+        row["group_id"] = groups[str(row["group"])]
+
+
 def _identity(new: NewAction) -> Row:
-    return {"unique": bool(new.unique), "any_args": int(new.unique == "hook")}
+    unique, any_args = bool(new.unique), int(new.unique == "hook")
+    return {"group": new.group, "unique": unique, "any_args": any_args}

@@ -46,7 +46,8 @@ _ADVICE = {
     1049: "there is no such database: check the name",
     1130: "the server refuses this host: check the account's host part",
     1142: "the account lacks a right: grant SELECT, INSERT and UPDATE on the four"
-    " actionscheduler tables, DELETE on the claims table, and SELECT on options",
+    " actionscheduler tables, DELETE on the claims table, and SELECT on options; deleting actions"
+    " wants DELETE on actions and logs too",
     1146: "a table is missing: check the table prefix",
     CR.CR_SSL_CONNECTION_ERROR: "TLS was asked for: see that the server offers it and that its"
     " certificate is valid, or ask for less with RUNNER_DB_TLS or the DSN's ?tls=",
@@ -100,6 +101,18 @@ def _tls(dsn: Dsn, socket: str | None) -> dict[str, Any]:
     return {"ssl": context}
 
 
+def _check_transaction(connection: Any) -> None:
+    """Without autocommit the first statement opens one."""
+    if not isinstance(connection, pymysql.connections.Connection):
+        raise EnqueueError(
+            "connection= wants the PyMySQL connection of your transaction (of SQLAlchemy's"
+            " session: session.connection().connection.dbapi_connection)"
+        )
+    status = connection.server_status  # type: ignore[attr-defined]
+    if connection.get_autocommit() and not status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
+        raise EnqueueError(NO_TRANSACTION)
+
+
 class MySQL:
     """PyMySQL connections for one site. `table` is the actions table with its prefix."""
 
@@ -146,29 +159,23 @@ class MySQL:
         """A cursor that gives tuples, whatever the connection was told to give."""
         return connection.cursor(pymysql.cursors.Cursor)
 
-    def check_borrowed(self, connection: Any) -> None:
-        if not isinstance(connection, pymysql.connections.Connection):
-            raise EnqueueError("connection= wants the PyMySQL connection of your transaction")
-        open_ = connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS  # type: ignore[attr-defined]
-        if connection.get_autocommit() and not open_:
-            raise EnqueueError(NO_TRANSACTION)
-
     @contextmanager
-    def ready(self, borrowed: Transaction) -> Iterator[None]:
-        """The caller's session with our modes, and afterwards with its own again."""
+    def lend(self, connection: Any, tx: Transaction) -> Iterator[None]:
+        """The caller's session has our modes meanwhile, and afterwards its own again."""
+        _check_transaction(connection)
         queries = Queries("site.sql", "mysql", {})
-        found = borrowed.query(queries["caller_session"])[0]
+        found = tx.query(queries["caller_session"])[0]
         if str(found["place"]).casefold() != self._dsn.database.casefold():
             raise EnqueueError(
                 f"the connection is in database {found['place']!r}, the site in"
                 f" {self._dsn.database!r}"
             )
-        borrowed.execute(queries["session_modes"], modes=_MODES)
+        tx.execute(queries["session_modes"], modes=_MODES)
         try:
             yield
         finally:
             with suppress(*self.errors()):  # a lost connection has no modes, and told why
-                borrowed.execute(queries["session_modes"], modes=found["modes"])
+                tx.execute(queries["session_modes"], modes=found["modes"])
 
     def errors(self) -> tuple[type[Exception], ...]:
         return (pymysql.err.MySQLError, OSError, struct.error, RuntimeError)
