@@ -281,17 +281,22 @@ class _Parser(ExpressionParser):
         return self.mentions(start, self.at, what)
 
     def mentions(self, start: int, end: int, what: str) -> Skipped:
-        found = list(_flat(self.tokens[start:end]))
-        by_kind = {
-            kind: frozenset(token.text for token in found if token.kind == kind)
-            for kind in ("var", "string", "word")
-        }
-        words = frozenset(word.lower().removeprefix("\\") for word in by_kind["word"])
-        declared = bool(found) and found[0].text.lower() in DECLARATIONS and found[0].kind == "word"
-        if declared and (len(found) > 1 and found[1].text != "("):
-            return Skipped(found[0].line, what, frozenset(), frozenset(), frozenset())
-        line = self.tokens[start].line
-        return Skipped(line, what, by_kind["var"], by_kind["string"], words | by_kind["word"])
+        found = _flat(self.tokens[start:end])
+        variables = frozenset(token.text for token in found if token.kind == "var")
+        texts = frozenset(token.text for token in found if token.kind == "string")
+        words = {token.text.removeprefix("\\") for token in found if token.kind == "word"}
+        words |= {word.lower() for word in words}
+        words |= {"$" for token in found if token.kind == "op" and token.text == "$"}
+        line, declares = self.tokens[start].line, self.declares(start)
+        return Skipped(line, what, declares, variables, texts, frozenset(words))
+
+    def declares(self, start: int) -> bool:
+        first, second = self.tokens[start], self.tokens[min(start + 1, len(self.tokens) - 1)]
+        return (
+            first.kind == "word"
+            and first.text.lower() in DECLARATIONS
+            and (second.kind == "word" or second.text == "&")
+        )
 
 
 def _flat(found: Sequence[Token]) -> list[Token]:
