@@ -7,6 +7,9 @@ from typing import TypeAlias
 
 from compat.php import INT_MAX
 
+MAX_TOKENS = 100_000
+"""Most tokens in one file; a large real configuration has some thousand."""
+
 _IDENT = r"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*"
 _OPEN = re.compile(r"<\?(?:php(?=[ \t\r\n]|\Z)|=)", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t\r\n\v\f]+|(?://|#(?!\[)).*?(?=[\r\n]|\?>|\Z)", re.DOTALL)
@@ -79,7 +82,7 @@ def tokens(source: str) -> list[Token]:
 class _Scanner:
     def __init__(self, source: str, first_line: int = 1) -> None:
         self.source, self.at, self.first_line = source, 0, first_line
-        self._counted = self._lines = 0
+        self.count = self._counted = self._lines = 0
 
     def line(self) -> int:
         if self.at < self._counted:  # only after a look ahead
@@ -126,6 +129,9 @@ class _Scanner:
 
     def token(self) -> Token:
         line, char = self.line(), self.source[self.at]
+        self.count += 1
+        if self.count > MAX_TOKENS:
+            raise SyntaxProblem("more code than any configuration has", line)
         if char == "'":
             return Token("string", self.single(), line)
         if char in '"`':
@@ -205,7 +211,11 @@ class _Scanner:
             body = re.sub(rf"(^|[\r\n]){found[1]}", r"\1", body)
         if quote == "'" or at_once:
             return Token("string", body, line)
-        return _Scanner(body, line).template("", line)
+        inner = _Scanner(body, line)
+        inner.count = self.count
+        found_text = inner.template("", line)
+        self.count = inner.count
+        return found_text
 
 
 def _text(parts: list[Part], line: int, *, command: bool) -> Token:
@@ -253,4 +263,6 @@ def _number(text: str, line: int) -> Token:
         value = int(digits, base)
     except ValueError:  # 09, or thousands of digits
         raise SyntaxProblem("a number that PHP has no form for", line) from None
-    return Token("int" if value <= INT_MAX else "float", str(value), line)
+    if value > INT_MAX:
+        raise SyntaxProblem("a number beyond 64 bit", line)
+    return Token("int", str(value), line)
