@@ -38,8 +38,8 @@ def read(path: Path, environ: Mapping[str, str], *, http_host: str | None = None
         return _result(path, state, http_host)
     except SyntaxProblem as problem:
         raise WpConfigError(_line(path, problem.line, f"{problem.what}. {WAYS}")) from None
-    except TooMuch:
-        raise WpConfigError(f"{shown(str(path))} asks for too much work. {WAYS}") from None
+    except TooMuch as much:
+        raise WpConfigError(f"{shown(str(path))} asks for too many {much}. {WAYS}") from None
     except RecursionError:
         raise WpConfigError(f"{shown(str(path))} is nested too deeply. {WAYS}") from None
 
