@@ -30,7 +30,7 @@ _SPECIAL = re.compile(
     r"\\u\{(?P<point>[0-9a-fA-F]+)\}|\\x(?P<hex>[0-9a-fA-F]{1,2})|\\(?P<octal>[0-7]{1,3})"
     rf"|\\(?P<escape>.)|(?P<braced>\{{(?=\$))|\$\{{(?P<named>{_IDENT})\}}|(?P<odd>\$\{{)"
     rf"|\$(?P<plain>{_IDENT})"
-    rf"(?:\[(?:\$(?P<keyvar>{_IDENT})|(?P<key>-?[0-9]+|{_IDENT}))\]|(?P<bad>\[|\??->(?={_IDENT})))?",
+    rf"(?:\[(?:\$(?P<keyvar>{_IDENT})|(?P<key>-?[0-9]+|{_IDENT}))\]|(?P<arrow>\??->)(?P<prop>{_IDENT})|(?P<bad>\[))?",
     re.DOTALL | re.ASCII,
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "e": "\x1b", "f": "\f",
@@ -182,8 +182,8 @@ class _Scanner:
         self.at = found.end()
         if found["braced"]:
             return Hole(tuple(self.hole()))
-        if found["odd"] or found["bad"]:
-            raise SyntaxProblem("an unusual form of variable inside a text", line)
+        if found["odd"] or found["bad"]:  # no code that the grammar knows
+            return Hole((Token("op", "$", line), Token("end", "the text", line)))
         if found["named"] or found["plain"]:
             return Hole(_simple(found, line))
         return _escaped(found, quote, line)
@@ -232,6 +232,8 @@ def _simple(found: re.Match[str], line: int) -> tuple[Token, ...]:
     if key := found["keyvar"] or found["key"]:
         kind = "var" if found["keyvar"] else "string"
         inner += [Token("op", "[", line), Token(kind, key, line), Token("op", "]", line)]
+    if found["prop"]:
+        inner += [Token("op", found["arrow"], line), Token("word", found["prop"], line)]
     return (*inner, Token("end", "the text", line))
 
 
