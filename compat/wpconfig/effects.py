@@ -101,7 +101,7 @@ def leaves(tree: object, *, returns: bool, breaks: bool) -> bool:
 
 def is_bootstrap(node: Include) -> bool:
     """Whether this loads WordPress itself, which happens when the configuration is complete."""
-    return _tail(node.path).endswith("wp-settings.php")
+    return _tail(node.path).rpartition("/")[2] == "wp-settings.php"
 
 
 def is_class_loader(node: Include) -> bool:

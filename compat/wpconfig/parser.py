@@ -230,7 +230,7 @@ class _Parser(ExpressionParser):
         if self.accept(":"):
             self.type_()
         self.expect("{")
-        return Function(line, self.namespace + name, tuple(params), self.until_brace())
+        return Function(line, name, tuple(params), self.until_brace())
 
     def type_(self) -> None:
         while self.next.kind == "word" or self.is_op("?", "|"):
@@ -243,9 +243,13 @@ class _Parser(ExpressionParser):
         self.end_of_statement()
         return Block(line, ())
 
-    def without_effect(self, line: int) -> Node:
+    def use(self, line: int) -> Node:
         self.skip_statement("")
         return Block(line, ())
+
+    def declare(self, _line: int) -> Node:
+        self.skip_parentheses()
+        return self.statement()
 
     def skip_parentheses(self) -> Skipped:
         if not self.is_op("("):
@@ -323,5 +327,6 @@ _STATEMENTS = {
     "echo": _Parser.echo,
     "function": _Parser.function,
     "namespace": _Parser.namespace_,
-    **dict.fromkeys(("use", "declare"), _Parser.without_effect),
+    "use": _Parser.use,
+    "declare": _Parser.declare,
 }

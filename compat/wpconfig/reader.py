@@ -45,14 +45,14 @@ def read(path: Path, environ: Mapping[str, str], *, http_host: str | None = None
 
 
 def _run(path: Path, body: Body, environ: Mapping[str, str], http_host: str | None) -> State:
-    real = path.resolve()
+    real, folder = path.resolve(), path.absolute().parent
     main = Frame(inside(str(real)), body)
     state = State({inside(k): inside(v) for k, v in environ.items()}, main, main)
-    root = inside(str(_wordpress(real.parent))).rstrip("/") + "/"
+    root = inside(str(_wordpress(folder))).rstrip("/") + "/"
     state.define("ABSPATH", root, Place(main.file, 0))
-    roots = [real.parent]
-    if (real.parent.parent / "wp-load.php").exists():
-        roots.append(real.parent.parent)
+    roots = [real.parent, folder.resolve()]
+    if (folder.parent / "wp-load.php").exists():
+        roots.append(folder.parent.resolve())
     host = None if http_host is None else inside(http_host)
     Interpreter(state, host, tuple(roots), [real]).run_main()
     return state
@@ -78,7 +78,7 @@ def _result(path: Path, state: State, http_host: str | None) -> WpConfig:
     if not sqlite or PREFIX in state.main.variables:
         prefix = facts.needed(PREFIX, state.main.variables.get(PREFIX))
     content = constants.get("WP_CONTENT_DIR")
-    folder = path.resolve().parent
+    folder = path.absolute().parent
     warnings = [
         *facts.warnings(constants),
         *([f"read as for a request to {shown(http_host)}"] if http_host is not None else []),

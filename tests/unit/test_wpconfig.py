@@ -97,6 +97,15 @@ def test_a_variable_missing_without_default_stops(site):
     assert read(path, {"SHOP_DB": "shop"}).constants["DB_NAME"] == "shop"
 
 
+def test_a_secret_that_is_not_here_is_told(site):
+    """A file outside the site that PHP may have and the runner has not gives a warning, a file of
+    the site that is not there gives none."""
+    code = "if (file_exists('/no/secret')) {} else { define('DB_PASSWORD', 'x'); }"
+    assert "no /no/secret here: DB_PASSWORD fell" in read(write(site, code), {}).warnings[0]
+    code = code.replace("'/no/secret'", "__DIR__ . '/local.php'")
+    assert read(write(site, code), {}).warnings == ()
+
+
 @pytest.mark.parametrize("name", ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"])
 def test_a_needed_name_must_be_there(site, name):
     """A file without one of the four is refused, except for a site on SQLite."""

@@ -58,6 +58,7 @@ READABLE = [
     ("if (1): if (0): define('DB_NAME', 'a'); elseif (1): define('DB_NAME', 'b'); endif; else: define('DB_NAME', 'c'); endif;", {"n": "b"}),
     ("if (0) define('DB_NAME', 'a'); else if (0) define('DB_NAME', 'b'); else define('DB_NAME', 'c');", {"n": "c"}),
     ("define('DB_NAME', 'a'); ?> text <?php define('DB_USER', 'b') ?> more <?= 'x' ?> <?PHP define('DB_HOST', 'c');", {"n": "a", "u": "b", "h": "c"}),
+    ("declare(ticks=1) { define('DB_NAME', 'd'); } use A\\{B, C}; define('DB_USER', 'e');", {"n": "d", "u": "e"}),
     ("// define('DB_NAME', 'x') ?> <?php define('DB_NAME', 'c1');", {"n": "c1"}),
     ("define /* x */ ( # y\n 'DB_NAME' // z\n , 'k', );", {"n": "k"}),
     ("define('DB_NAME', 0x1F); define('DB_USER', 017); define('DB_HOST', 1_000); define('DB_PASSWORD', 0b11);", {"n": "31", "u": "15", "h": "1000", "p": "3"}),
@@ -112,6 +113,9 @@ UNREADABLE = [
     ("$e = $_SERVER['SERVER_NAME'] === 'dev' ? 'a' : 'b'; require \"inc/$e.php\";", "line 2: $table_prefix depends on the web request"),
     ("Dotenv\\Dotenv::create(__DIR__)->load(); define('DB_NAME', $_ENV['DB_NAME']);", "line 3: DB_NAME depends on code of an object"),
     ("load_settings(); defined('DB_NAME') || define('DB_NAME', 'x');", "line 3: DB_NAME depends on a call of load_settings()"),
+    ("if (getenv('HTTP_HOST') === 'x') define('DB_NAME', 'x');", "line 3: DB_NAME depends on the web request (getenv('HTTP_HOST'))"),
+    ("declare(ticks=1) { define('DB_NAME', my()); }", "line 3: DB_NAME depends on a call of my()"),
+    ("include 'my-wp-settings.php' . my();", "line 2: $table_prefix depends on a call of my()"),
     ("eval($_GET['code']);", "line 3: DB_NAME depends on the web request"),
 ]  # fmt: skip
 

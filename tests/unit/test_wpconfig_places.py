@@ -135,6 +135,17 @@ def test_a_configuration_above_wordpress_may_load_from_its_folder(tmp_path):
     assert read(path, {}).constants["DB_USER"] == "w"
 
 
+def test_a_linked_configuration(tmp_path, site):
+    """A wp-config.php that is a link, as deployments make it: __DIR__ is the real folder, ABSPATH
+    the site's, and both may be included from."""
+    shared = tmp_path / "shared"
+    touch(shared / "db.php", "<?php define('DB_HOST', __DIR__);")
+    code = "require __DIR__ . '/db.php'; require ABSPATH . 'inc/a.php'; define('DB_NAME', ABSPATH);"
+    (site / "wp-config.php").symlink_to(write(shared, code))
+    found = facts(read(site / "wp-config.php", {}))
+    assert found == {"n": f"{site}/", "u": "inc", "p": "p", "h": str(shared), "t": "inc_"}
+
+
 @pytest.mark.parametrize(
     ("file", "text", "sign"),
     [
