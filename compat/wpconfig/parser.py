@@ -62,16 +62,12 @@ class _Parser(ExpressionParser):
             return Block(line, self.until_brace())
         if self.accept(";"):
             return Block(line, ())
-        if self.is_statement(word) and (read := _STATEMENTS.get(word)):
+        if read := _STATEMENTS.get(word):
             self.take()
             return read(self, line)
         found = self.expression()
         self.end_of_statement()
         return found
-
-    def is_statement(self, word: str) -> bool:
-        """Whether the word opens a statement here: `function (` and `function &` are values."""
-        return word != "function" or self.tokens[self.at + 1].kind == "word"
 
     def end_of_statement(self) -> None:
         if self.next.kind != "end":  # the last statement of a file may lack its end

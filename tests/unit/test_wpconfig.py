@@ -97,6 +97,30 @@ def test_a_variable_missing_without_default_stops(site):
     assert read(path, {"SHOP_DB": "shop"}).constants["DB_NAME"] == "shop"
 
 
+OFFICIAL = r"""
+function getenv_docker($name, $default) {
+    if ($file = getenv($name . '_FILE')) { return rtrim(file_get_contents($file), "\r\n"); }
+    else if (($found = getenv($name)) !== false) { return $found; }
+    else { return $default; }
+}
+define('DB_NAME', getenv_docker('WORDPRESS_DB_NAME', 'wordpress'));
+define('DB_USER', getenv_docker('WORDPRESS_DB_USER', 'example'));
+if ($extra = getenv_docker('WORDPRESS_CONFIG_EXTRA', '')) { eval($extra); }
+"""
+
+
+def test_the_pair_of_a_variable_and_its_file(site):
+    """The official image asks for NAME_FILE first: its absence alone is no default. Extra
+    configuration in a variable counts, as it does for PHP."""
+    path = write(site, OFFICIAL)
+    environ = {"WORDPRESS_DB_NAME": "shop", "WORDPRESS_CONFIG_EXTRA": "$table_prefix = 'x_';"}
+    found = read(path, environ)
+    assert (found.constants["DB_NAME"], found.table_prefix) == ("shop", "x_")
+    assert [text.partition(" fell")[0] for text in found.warnings] == [
+        "no WORDPRESS_DB_USER here: DB_USER"
+    ]
+
+
 def test_a_secret_that_is_not_here_is_told(site):
     """A file outside the site that PHP may have and the runner has not gives a warning, a file of
     the site that is not there gives none."""
