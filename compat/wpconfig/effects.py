@@ -62,12 +62,14 @@ def _odd(state: State, node: Odd, why: Unknown) -> None:
 
 def skip(state: State, node: Skipped, why: Unknown) -> None:
     """What code may do of which only the words are known. Of a class or a function only what it
-    defines by name counts, as if it were called."""
+    does by name to constants and the prefix counts, as if it were called."""
     named = (node.texts | node.words) & READ
     if node.words & _DEFINERS:
         for name in named:
             state.may_define(name, why)
     if node.declares:
+        if "global" in node.words or "GLOBALS" in node.variables:
+            state.blur([PREFIX], why)
         return
     state.blur(node.variables - SUPERGLOBALS, why)
     if "GLOBALS" in node.variables:

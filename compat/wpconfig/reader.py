@@ -1,6 +1,7 @@
 """From a wp-config.php to the site's database facts, without running its code."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -133,15 +134,13 @@ class _Facts:
         return f": no {', '.join(names)} in this environment" if names else ""
 
     def others(self) -> dict[str, Constant]:
+        """The settings that are simple; `warnings` names the rest."""
         found: dict[str, Constant] = {}
         for name in ALSO_READ:
-            value = self.state.constants.get(name, self.state.maybe.get(name))
-            if name not in self.state.constants or isinstance(value, dict | Unknown):
-                continue
-            try:
-                found[name] = outside(value) if isinstance(value, str) else value
-            except UnicodeDecodeError:
-                continue
+            value = self.state.constants.get(name)
+            if name in self.state.constants and not isinstance(value, dict | Unknown):
+                with suppress(UnicodeDecodeError):
+                    found[name] = outside(value) if isinstance(value, str) else value
         return found
 
     def warnings(self, constants: Mapping[str, Constant]) -> Iterator[str]:
@@ -155,9 +154,9 @@ class _Facts:
             )
         for why in self.state.unread:
             yield f"{_place(why.place)}: {_words(why.why)}; if it sets the database, give --dsn"
-        for name in ALSO_READ:
-            if name not in constants and (name in self.state.constants or name in self.state.maybe):
-                yield f"{name} is set, but only PHP can tell its value: it is left out"
+        known = self.state.constants.keys() | self.state.maybe.keys()
+        if left_out := [name for name in ALSO_READ if name in known and name not in constants]:
+            yield f"only PHP can tell {', '.join(left_out)}: left out"
 
 
 def _missed(state: State, name: str) -> list[str]:

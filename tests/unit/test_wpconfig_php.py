@@ -88,6 +88,7 @@ UNREADABLE = [
     ("call_user_func('define', 'DB_NAME', 'c');", "line 3: DB_NAME depends on a call of call_user_func()"),
     ("$f = 'define'; $f('DB_NAME', 'dyn');", "line 3: DB_NAME depends on a call of a computed name"),
     ("class C { static function d() { define('DB_NAME', 's'); } } C::d();", "line 3: DB_NAME depends on"),
+    ("class C { static function d() { global $table_prefix; $table_prefix = 's_'; } } C::d();", "line 2: $table_prefix depends on 'class'"),
     ("class D { const N = 'x'; } define('DB_NAME', D::N);", "line 3: DB_NAME depends on code of an object"),
     ("$n = 'table_prefix'; $$n = 'v_';", "line 3: DB_NAME depends on '$' in a place"),
     ("${'table_prefix'} = 'v_';", "line 3: DB_NAME depends on '$' in a place"),
