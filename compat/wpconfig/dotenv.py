@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"(?:export[ \t]+)?([\"']?)([A-Za-z0-9_.]+)\1")
-_REFERENCE = re.compile(r"\\(.)|\$\{([A-Za-z0-9_.]+)\}|(\$)", re.DOTALL)
+_REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z0-9_.]+)\}")
+_QUOTED_SPECIAL = re.compile(rf"\\(?P<escaped>.)|{_REFERENCE.pattern}", re.DOTALL)
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*+)"[ \t]*(?:#.*)?', re.DOTALL)
 _SINGLE = re.compile(r"'([^']*+)'[ \t]*(?:#.*)?", re.DOTALL)
-_PLAIN = re.compile(r"([^\s#\"']*+)(?:[ \t]+#.*|#.*)?", re.DOTALL)
+_PLAIN = re.compile(r"((?:[^\s#\"'][^\s#]*+)?)[ \t]*(?:#.*)?", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", '"': '"', "\\": "\\", "$": "$"}
 
 
@@ -39,15 +40,17 @@ def lines_in(text: str) -> int:
 
 def _entries(text: str) -> Iterator[tuple[int, str, str | None]]:
     """Line number, name and raw value; a double-quoted value may go on over several lines."""
-    lines = _LINE_END.split(text.removeprefix("\ufeff"))
+    lines = _LINE_END.split(text)
     at = 0
     while at < len(lines):
         start, line = at, lines[at].strip()
         at += 1
         if not line or line.startswith("#"):
             continue
-        name, equals, value = line.partition("=")
-        value = value.strip()
+        name, equals, value = lines[start].partition("=")
+        value = value.lstrip()
+        if '="' in value and not value.startswith('"'):  # to phpdotenv a text over several lines
+            raise DotenvError('a =" inside a value', start + 1)
         while value.startswith('"') and not _DOUBLE.match(value) and at < len(lines):
             value += "\n" + lines[at]
             at += 1
@@ -68,18 +71,13 @@ def _value(raw: str, known: Mapping[str, str], line: int) -> str:
         raise DotenvError("a value with blanks needs quotes, and quotes need their end", line)
     if raw.startswith("'"):
         return found[1]
-    return _expand(found[1], known, line, escapes=raw.startswith('"'))
+    special = _QUOTED_SPECIAL if raw.startswith('"') else _REFERENCE
+    return special.sub(lambda match: _expanded(match, known, line), found[1])
 
 
-def _expand(text: str, known: Mapping[str, str], line: int, *, escapes: bool) -> str:
-    def one(match: re.Match[str]) -> str:
-        escaped, name = match[1], match[2]
-        if name:
-            return known.get(name, match[0])
-        if not escaped or not escapes:
-            return match[0]
-        if escaped not in _ESCAPES:
-            raise DotenvError(f"an escape \\{escaped} that is none", line)
-        return _ESCAPES[escaped]
-
-    return _REFERENCE.sub(one, text)
+def _expanded(match: re.Match[str], known: Mapping[str, str], line: int) -> str:
+    if match["name"]:
+        return known.get(match["name"], match[0])
+    if match["escaped"] not in _ESCAPES:
+        raise DotenvError(f"an escape \\{match['escaped']} that is none", line)
+    return _ESCAPES[match["escaped"]]

@@ -31,7 +31,7 @@ from compat.wpconfig.state import PREFIX, READ, SUPERGLOBALS, State
 from compat.wpconfig.values import Unknown
 
 _DEFINERS = {"define", "const"}
-_LOADERS = {"include", "include_once", "require", "require_once", "eval", "extract"}
+_LOADERS = {"include", "include_once", "require", "require_once", "eval", "extract", "$"}
 _WITHOUT_EFFECT = HARMLESS | set(PURE) | {"isset", "empty", "defined", "getenv"}
 
 
@@ -57,19 +57,25 @@ def _declare(state: State, node: Function, why: Unknown) -> None:
 def _odd(state: State, node: Odd, why: Unknown) -> None:
     if node.calls:
         state.hide(why)
+        _named_in(state, node.parts, why)
 
 
 def skip(state: State, node: Skipped, why: Unknown) -> None:
-    """What code may do of which only the words are known."""
+    """What code may do of which only the words are known. Of a class or a function only what it
+    does by name to constants and the prefix counts, as if it were called."""
+    named = (node.texts | node.words) & READ
+    if node.words & _DEFINERS:
+        for name in named:
+            state.may_define(name, why)
+    if node.declares:
+        if "global" in node.words or "GLOBALS" in node.variables:
+            state.blur([PREFIX], why)
+        return
     state.blur(node.variables - SUPERGLOBALS, why)
     if "GLOBALS" in node.variables:
         state.blur(node.texts, why)
-    named = (node.texts | node.words) & READ
     if node.words & _LOADERS or (node.words & _DEFINERS and not named):
         state.cloud(why)
-    elif node.words & _DEFINERS:
-        for name in named:
-            state.may_define(name, why)
     if node.words:
         state.hide(why)
 
@@ -97,7 +103,7 @@ def leaves(tree: object, *, returns: bool, breaks: bool) -> bool:
 
 def is_bootstrap(node: Include) -> bool:
     """Whether this loads WordPress itself, which happens when the configuration is complete."""
-    return _tail(node.path).endswith("wp-settings.php")
+    return _tail(node.path).rpartition("/")[2] == "wp-settings.php"
 
 
 def is_class_loader(node: Include) -> bool:
@@ -162,8 +168,19 @@ def _call(state: State, node: Call, why: Unknown, running: frozenset[str]) -> No
 
 def foreign_call(state: State, node: Call, why: Unknown) -> None:
     """A function nobody knows: it may define things, and write to the variables it is given."""
-    state.hide(why)
     state.blur([arg.name for arg in node.args if isinstance(arg, Var)], why)
+    if node.name == "extract":
+        state.unread_code(why)
+    elif node.name != "unset":
+        state.hide(why)
+        _named_in(state, node.args, why)
+
+
+def _named_in(state: State, args: tuple[Node, ...], why: Unknown) -> None:
+    """Foreign code that is handed the name of a constant probably defines it."""
+    for part in walk(args):
+        if isinstance(part, Literal) and part.value in READ:
+            state.may_define(str(part.value), why)
 
 
 _CHANGES: dict[type[Node], Callable[[State, Any, Unknown], None]] = {

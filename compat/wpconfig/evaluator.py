@@ -1,11 +1,12 @@
 """Computes expressions. What cannot be computed is Unknown, with what it would have changed."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from compat.wpconfig import nodes
 from compat.wpconfig.effects import foreign_call, target_of, touch
-from compat.wpconfig.functions import HARMLESS, PURE, URL_PARTS
+from compat.wpconfig.functions import FILE_TESTS, HARMLESS, PURE, URL_PARTS
 from compat.wpconfig.operators import BINARY, UNARY
 from compat.wpconfig.state import SUPERGLOBALS, State
 from compat.wpconfig.values import (
@@ -16,9 +17,13 @@ from compat.wpconfig.values import (
     truthy,
 )
 
-_OF_REQUEST = ("HTTP_", "SERVER_", "REQUEST_", "REMOTE_", "SCRIPT_", "REDIRECT_", "SSL_",
-               "CONTENT_", "DOCUMENT_", "PATH_", "QUERY_")  # fmt: skip
-_ALSO_OF_REQUEST = {"HTTPS", "PHP_SELF", "argv", "argc", "GATEWAY_INTERFACE", "ORIG_PATH_INFO"}
+# What PHP's web server puts into $_SERVER for each request, and getenv() finds there too.
+_OF_REQUEST = re.compile(
+    r"(?:HTTP|SSL|REDIRECT)_.*|HTTPS|PHP_SELF|PHP_AUTH_.*|AUTH_TYPE|GATEWAY_INTERFACE|(?:ORIG_)?PATH_"
+    r"(?:INFO|TRANSLATED)|QUERY_STRING|CONTENT_(?:TYPE|LENGTH)|DOCUMENT_(?:ROOT|URI)|REMOTE_(?:ADDR"
+    r"|HOST|PORT|USER)|REQUEST_(?:URI|METHOD|SCHEME|TIME|TIME_FLOAT)|SCRIPT_(?:NAME|FILENAME|URI|URL)"
+    r"|SERVER_(?:NAME|PORT|ADDR|ADMIN|PROTOCOL|SOFTWARE|SIGNATURE)|CONTEXT_.*|argv|argc"
+)
 _HOST = {"HTTP_HOST", "SERVER_NAME"}
 
 _PREDEFINED: dict[str, Value] = {
@@ -124,13 +129,18 @@ class Evaluator:
             return self.unknown(f"${name}", node)
         if (name, key) in self.state.server:
             return self.state.server[name, key]
-        of_request = key.startswith(_OF_REQUEST) or key in _ALSO_OF_REQUEST
-        if name == "_ENV" or (name == "_SERVER" and not of_request):
-            found = self.state.getenv(key)
-            return None if found is False else found
-        if key in _HOST and name == "_SERVER" and self.http_host is not None:
+        if name not in {"_ENV", "_SERVER"}:
+            return self.unknown(f"the web request (${name}[{key!r}])", node)
+        found = self.environment(key, f"${name}[{key!r}]", node)
+        return None if found is False else found
+
+    def environment(self, key: str, written: str, node: nodes.Node) -> Value:
+        """A variable of the environment or the request; False when there is none."""
+        if key in _HOST and self.http_host is not None:
             return self.http_host
-        return self.unknown(f"the web request (${name}[{key!r}])", node)
+        if _OF_REQUEST.fullmatch(key):
+            return self.unknown(f"the web request ({written})", node)
+        return self.state.getenv(key)
 
     def unary(self, node: nodes.Unary) -> Value:
         value = self.value(node.operand)
@@ -228,14 +238,21 @@ class Evaluator:
             if isinstance(arg, Unknown) and node.name in PURE:
                 return arg
         if node.name in PURE:
-            try:
-                return PURE[node.name](*args)
-            except (TypeError, ValueError, OSError):
-                return self.unknown(f"what {node.name}() gives", node)
+            return self.pure(node, args)
         why = self.unknown(f"a call of {node.name}()", node)
         if node.name not in HARMLESS:
             foreign_call(self.state, node, why)
         return why
+
+    def pure(self, node: nodes.Call, args: list[Value]) -> Value:
+        try:
+            result = PURE[node.name](*args)
+        except (TypeError, ValueError, OSError):
+            return self.unknown(f"what {node.name}() gives", node)
+        folder = self.state.frame.file.rpartition("/")[0]
+        if node.name in FILE_TESTS and not result and not str(args[0]).startswith(folder):
+            self.state.missed.add(str(args[0]))  # a secret, say, that only PHP's machine has
+        return result
 
     def define(self, node: nodes.Call) -> Value:
         args = [self.value(arg) for arg in node.args]
@@ -267,7 +284,7 @@ class Evaluator:
     def getenv(self, node: nodes.Call) -> Value:
         name = self.value(node.args[0]) if node.args else None
         if isinstance(name, str):
-            return self.state.getenv(name)
+            return self.environment(name, f"getenv({name!r})", node)
         return name if isinstance(name, Unknown) else self.unknown("the whole environment", node)
 
     def putenv(self, node: nodes.Call) -> Value:

@@ -162,7 +162,7 @@ class ExpressionParser:
                 self.expect("]")
                 node = Index(line, node, key)
             elif self.accept("->", "?->", "::"):
-                node = Odd(line, "an object", (node, *self.member()), calls=True)
+                node = Odd(line, "code of an object or a class", (node, *self.member()), calls=True)
             elif self.is_op("("):
                 node = Odd(line, "a call of a computed name", (node, *self.arguments()), calls=True)
             else:
@@ -243,7 +243,7 @@ class ExpressionParser:
             raise self.unexpected()
         self.take()
         args = self.arguments() if self.is_op("(") else ()
-        return Odd(line, "an object", args, calls=True)
+        return Odd(line, "code of an object or a class", args, calls=True)
 
 
 def _template(token: Token) -> Node:

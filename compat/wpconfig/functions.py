@@ -133,6 +133,8 @@ PURE: dict[str, Callable[..., Value]] = {
     "file_get_contents": _file_get_contents,
 }
 
+FILE_TESTS = {"file_exists", "is_file", "is_readable"}
+
 HARMLESS = frozenset(
     """
     array_key_exists assert basename class_exists constant count date date_default_timezone_set

@@ -11,7 +11,7 @@ from compat.wpconfig.effects import is_bootstrap, is_class_loader, leaves, skip,
 from compat.wpconfig.evaluator import EVALUATE, Evaluator
 from compat.wpconfig.files import load
 from compat.wpconfig.parser import parse
-from compat.wpconfig.state import Frame, State
+from compat.wpconfig.state import Frame, State, TooMuch
 from compat.wpconfig.tokens import SyntaxProblem
 from compat.wpconfig.values import Unknown, Value, as_text, equal, inside, path_of, truthy
 
@@ -61,7 +61,7 @@ class Interpreter(Evaluator):
     def run_frame(self, frame: Frame) -> Value:
         """The value returned from a file or a function."""
         if self.depth >= MAX_CALLS:
-            raise SyntaxProblem("calls or files inside one another, too deep", 1)
+            raise TooMuch("calls or files inside one another")
         outer, self.state.frame = self.state.frame, frame
         self.depth += 1
         try:
@@ -234,7 +234,7 @@ class Interpreter(Evaluator):
             real = path.resolve()
             missing = not real.exists()
         except (OSError, RuntimeError, ValueError):  # a ring of links, a NUL
-            return self.unread(path, "which is no path", node)
+            return self.unread(path, "is no path", node)
         if missing and not node.required:
             return False
         if node.once and real in self.loaded:
@@ -243,24 +243,24 @@ class Interpreter(Evaluator):
 
     def forbidden(self, real: Path) -> str:
         if not any(real.is_relative_to(root) for root in self.roots):
-            return "lies outside the site's folder"
+            return "lies outside the site's folder and is not read"
         return "is one file too many" if len(self.loaded) >= MAX_FILES else ""
 
     def load_real(self, real: Path, problem: str, node: nodes.Include) -> Value:
         if problem:
-            return self.unread(real, f"which {problem}", node)
+            return self.unread(real, problem, node)
         self.loaded.append(real)
         source = load(real)
         try:
             body = parse(source)
         except SyntaxProblem as odd:
-            return self.unread(real, f"where line {odd.line} has {odd.what}", node)
+            return self.unread(real, f"has in line {odd.line} {odd.what}", node)
         frame = self.state.frame
         value = self.run_frame(Frame(inside(str(real)), body, frame.variables, frame.blame))
         return 1 if value is None else value
 
     def unread(self, path: Path, problem: str, node: nodes.Node) -> Unknown:
-        why = self.unknown(f"{inside(str(path))}, {problem} and is not read", node)
+        why = self.unknown(f"{inside(str(path))}, which {problem}", node)
         self.state.unread_code(why)
         return why
 

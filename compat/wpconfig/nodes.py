@@ -114,9 +114,11 @@ class Odd(Node):
 
 @dataclass(frozen=True, slots=True)
 class Skipped(Node):
-    """Code that is not understood, and what it mentions."""
+    """Code that is not understood, and what it mentions. `declares`: a class or a function, which
+    does nothing until it is called. The word `$` stands for a variable with a computed name."""
 
     what: str
+    declares: bool
     variables: frozenset[str]
     texts: frozenset[str]
     words: frozenset[str]

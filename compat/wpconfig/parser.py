@@ -62,16 +62,12 @@ class _Parser(ExpressionParser):
             return Block(line, self.until_brace())
         if self.accept(";"):
             return Block(line, ())
-        if self.is_statement(word) and (read := _STATEMENTS.get(word)):
+        if read := _STATEMENTS.get(word):
             self.take()
             return read(self, line)
         found = self.expression()
         self.end_of_statement()
         return found
-
-    def is_statement(self, word: str) -> bool:
-        """Whether the word opens a statement here: `function (` and `function &` are values."""
-        return word != "function" or self.tokens[self.at + 1].kind == "word"
 
     def end_of_statement(self) -> None:
         if self.next.kind != "end":  # the last statement of a file may lack its end
@@ -230,7 +226,7 @@ class _Parser(ExpressionParser):
         if self.accept(":"):
             self.type_()
         self.expect("{")
-        return Function(line, self.namespace + name, tuple(params), self.until_brace())
+        return Function(line, name, tuple(params), self.until_brace())
 
     def type_(self) -> None:
         while self.next.kind == "word" or self.is_op("?", "|"):
@@ -243,9 +239,13 @@ class _Parser(ExpressionParser):
         self.end_of_statement()
         return Block(line, ())
 
-    def without_effect(self, line: int) -> Node:
+    def use(self, line: int) -> Node:
         self.skip_statement("")
         return Block(line, ())
+
+    def declare(self, _line: int) -> Node:
+        self.skip_parentheses()
+        return self.statement()
 
     def skip_parentheses(self) -> Skipped:
         if not self.is_op("("):
@@ -281,17 +281,22 @@ class _Parser(ExpressionParser):
         return self.mentions(start, self.at, what)
 
     def mentions(self, start: int, end: int, what: str) -> Skipped:
-        found = list(_flat(self.tokens[start:end]))
-        by_kind = {
-            kind: frozenset(token.text for token in found if token.kind == kind)
-            for kind in ("var", "string", "word")
-        }
-        words = frozenset(word.lower().removeprefix("\\") for word in by_kind["word"])
-        declared = bool(found) and found[0].text.lower() in DECLARATIONS and found[0].kind == "word"
-        if declared and (len(found) > 1 and found[1].text != "("):
-            return Skipped(found[0].line, what, frozenset(), frozenset(), frozenset())
-        line = self.tokens[start].line
-        return Skipped(line, what, by_kind["var"], by_kind["string"], words | by_kind["word"])
+        found = _flat(self.tokens[start:end])
+        variables = frozenset(token.text for token in found if token.kind == "var")
+        texts = frozenset(token.text for token in found if token.kind == "string")
+        words = {token.text.removeprefix("\\") for token in found if token.kind == "word"}
+        words |= {word.lower() for word in words}
+        words |= {"$" for token in found if token.kind == "op" and token.text == "$"}
+        line, declares = self.tokens[start].line, self.declares(start)
+        return Skipped(line, what, declares, variables, texts, frozenset(words))
+
+    def declares(self, start: int) -> bool:
+        first, second = self.tokens[start], self.tokens[min(start + 1, len(self.tokens) - 1)]
+        return (
+            first.kind == "word"
+            and first.text.lower() in DECLARATIONS
+            and (second.kind == "word" or second.text == "&")
+        )
 
 
 def _flat(found: Sequence[Token]) -> list[Token]:
@@ -318,5 +323,6 @@ _STATEMENTS = {
     "echo": _Parser.echo,
     "function": _Parser.function,
     "namespace": _Parser.namespace_,
-    **dict.fromkeys(("use", "declare"), _Parser.without_effect),
+    "use": _Parser.use,
+    "declare": _Parser.declare,
 }

@@ -1,6 +1,7 @@
 """From a wp-config.php to the site's database facts, without running its code."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -38,21 +39,21 @@ def read(path: Path, environ: Mapping[str, str], *, http_host: str | None = None
         return _result(path, state, http_host)
     except SyntaxProblem as problem:
         raise WpConfigError(_line(path, problem.line, f"{problem.what}. {WAYS}")) from None
-    except TooMuch:
-        raise WpConfigError(f"{shown(str(path))} asks for too much work. {WAYS}") from None
+    except TooMuch as much:
+        raise WpConfigError(f"{shown(str(path))} asks for too many {much}. {WAYS}") from None
     except RecursionError:
         raise WpConfigError(f"{shown(str(path))} is nested too deeply. {WAYS}") from None
 
 
 def _run(path: Path, body: Body, environ: Mapping[str, str], http_host: str | None) -> State:
-    real = path.resolve()
+    real, folder = path.resolve(), path.absolute().parent
     main = Frame(inside(str(real)), body)
     state = State({inside(k): inside(v) for k, v in environ.items()}, main, main)
-    root = inside(str(_wordpress(real.parent))).rstrip("/") + "/"
+    root = inside(str(_wordpress(folder))).rstrip("/") + "/"
     state.define("ABSPATH", root, Place(main.file, 0))
-    roots = [real.parent]
-    if (real.parent.parent / "wp-load.php").exists():
-        roots.append(real.parent.parent)
+    roots = [real.parent, folder.resolve()]
+    if (folder.parent / "wp-load.php").exists():
+        roots.append(folder.parent.resolve())
     host = None if http_host is None else inside(http_host)
     Interpreter(state, host, tuple(roots), [real]).run_main()
     return state
@@ -78,7 +79,7 @@ def _result(path: Path, state: State, http_host: str | None) -> WpConfig:
     if not sqlite or PREFIX in state.main.variables:
         prefix = facts.needed(PREFIX, state.main.variables.get(PREFIX))
     content = constants.get("WP_CONTENT_DIR")
-    folder = path.resolve().parent
+    folder = path.absolute().parent
     warnings = [
         *facts.warnings(constants),
         *([f"read as for a request to {shown(http_host)}"] if http_host is not None else []),
@@ -133,15 +134,13 @@ class _Facts:
         return f": no {', '.join(names)} in this environment" if names else ""
 
     def others(self) -> dict[str, Constant]:
+        """The settings that are simple; `warnings` names the rest."""
         found: dict[str, Constant] = {}
         for name in ALSO_READ:
-            value = self.state.constants.get(name, self.state.maybe.get(name))
-            if name not in self.state.constants or isinstance(value, dict | Unknown):
-                continue
-            try:
-                found[name] = outside(value) if isinstance(value, str) else value
-            except UnicodeDecodeError:
-                continue
+            value = self.state.constants.get(name)
+            if name in self.state.constants and not isinstance(value, dict | Unknown):
+                with suppress(UnicodeDecodeError):
+                    found[name] = outside(value) if isinstance(value, str) else value
         return found
 
     def warnings(self, constants: Mapping[str, Constant]) -> Iterator[str]:
@@ -155,9 +154,9 @@ class _Facts:
             )
         for why in self.state.unread:
             yield f"{_place(why.place)}: {_words(why.why)}; if it sets the database, give --dsn"
-        for name in ALSO_READ:
-            if name not in constants and (name in self.state.constants or name in self.state.maybe):
-                yield f"{name} is set, but only PHP can tell its value: it is left out"
+        known = self.state.constants.keys() | self.state.maybe.keys()
+        if left_out := [name for name in ALSO_READ if name in known and name not in constants]:
+            yield f"only PHP can tell {', '.join(left_out)}: left out"
 
 
 def _missed(state: State, name: str) -> list[str]:

@@ -28,7 +28,7 @@ SUPERGLOBALS = {"_SERVER", "_ENV", "_GET", "_POST", "_COOKIE", "_REQUEST", "_FIL
 
 
 class TooMuch(Exception):
-    """More work than any honest configuration asks for."""
+    """More work than any honest configuration asks for; the text says of what."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class State:
     def step(self, count: int = 1) -> None:
         self.steps += count
         if self.steps > MAX_STEPS:
-            raise TooMuch
+            raise TooMuch("steps")
 
     def define(self, name: str, value: Value, place: Place) -> Value:
         """As PHP does, the first one wins; the answer says whether this was it."""

@@ -10,7 +10,8 @@ _NO_CHECK = 64
 @dataclass(frozen=True, slots=True)
 class Tls:
     """`wanted`: the connection is to be encrypted. `verify`: the server's certificate is checked.
-    `ca` is the file with the authority to trust, empty for the system's."""
+    `ca` is the file with the authority to trust, empty for the system's; WordPress itself takes no
+    encryption from it alone."""
 
     wanted: bool
     verify: bool
@@ -24,4 +25,4 @@ def tls_of(constants: Mapping[str, object]) -> Tls:
     flags, ca = constants.get("MYSQL_CLIENT_FLAGS"), constants.get("MYSQL_SSL_CA")
     bits = flags if isinstance(flags, int) else 0
     file = ca if isinstance(ca, str) else ""
-    return Tls(bool(bits & _TLS) or bool(file), not bits & _NO_CHECK, file)
+    return Tls(bool(bits & _TLS), not bits & _NO_CHECK, file)

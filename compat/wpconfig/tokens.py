@@ -7,6 +7,9 @@ from typing import TypeAlias
 
 from compat.php import INT_MAX
 
+MAX_TOKENS = 100_000
+"""Most tokens in one file; a large real configuration has some thousand."""
+
 _IDENT = r"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*"
 _OPEN = re.compile(r"<\?(?:php(?=[ \t\r\n]|\Z)|=)", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t\r\n\v\f]+|(?://|#(?!\[)).*?(?=[\r\n]|\?>|\Z)", re.DOTALL)
@@ -17,7 +20,7 @@ _TOKEN = re.compile(
     r"|(?P<heredoc><<<[ \t]*(?P<q>[\"']?)(?P<label>[A-Za-z_\x80-\xff][\w\x80-\xff]*)(?P=q)"
     r"(?:\r\n|\r|\n))"
     r"|(?P<op><=>|\*\*=|\.\.\.|<<=|>>=|\?\?=|===|!==|\?->|\?\?|\?>|<<|>>|<=|>=|==|!=|<>|&&|\|\||->"
-    r"|::|=>|\+\+|--|\+=|-=|\*=|/=|\.=|%=|&=|\|=|\^=|\*\*|\#\[|[-+*/%=<>!.,;:?()\[\]{}&|^~@$])",
+    r"|::|=>|\+\+|--|\+=|-=|\*=|/=|\.=|%=|&=|\|=|\^=|\*\*|\#\[|[-+*/%=<>!.,;:?()\[\]{}&|^~@$\\])",
     re.ASCII,
 )
 _SINGLE = re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL)
@@ -27,7 +30,7 @@ _SPECIAL = re.compile(
     r"\\u\{(?P<point>[0-9a-fA-F]+)\}|\\x(?P<hex>[0-9a-fA-F]{1,2})|\\(?P<octal>[0-7]{1,3})"
     rf"|\\(?P<escape>.)|(?P<braced>\{{(?=\$))|\$\{{(?P<named>{_IDENT})\}}|(?P<odd>\$\{{)"
     rf"|\$(?P<plain>{_IDENT})"
-    rf"(?:\[(?:\$(?P<keyvar>{_IDENT})|(?P<key>-?[0-9]+|{_IDENT}))\]|(?P<bad>\[|\??->(?={_IDENT})))?",
+    rf"(?:\[(?:\$(?P<keyvar>{_IDENT})|(?P<key>-?[0-9]+|{_IDENT}))\]|(?P<arrow>\??->)(?P<prop>{_IDENT})|(?P<bad>\[))?",
     re.DOTALL | re.ASCII,
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "e": "\x1b", "f": "\f",
@@ -79,7 +82,7 @@ def tokens(source: str) -> list[Token]:
 class _Scanner:
     def __init__(self, source: str, first_line: int = 1) -> None:
         self.source, self.at, self.first_line = source, 0, first_line
-        self._counted = self._lines = 0
+        self.count = self._counted = self._lines = 0
 
     def line(self) -> int:
         if self.at < self._counted:  # only after a look ahead
@@ -126,6 +129,9 @@ class _Scanner:
 
     def token(self) -> Token:
         line, char = self.line(), self.source[self.at]
+        self.count += 1
+        if self.count > MAX_TOKENS:
+            raise SyntaxProblem("more code than any configuration has", line)
         if char == "'":
             return Token("string", self.single(), line)
         if char in '"`':
@@ -176,8 +182,8 @@ class _Scanner:
         self.at = found.end()
         if found["braced"]:
             return Hole(tuple(self.hole()))
-        if found["odd"] or found["bad"]:
-            raise SyntaxProblem("an unusual form of variable inside a text", line)
+        if found["odd"] or found["bad"]:  # no code that the grammar knows
+            return Hole((Token("op", "$", line), Token("end", "the text", line)))
         if found["named"] or found["plain"]:
             return Hole(_simple(found, line))
         return _escaped(found, quote, line)
@@ -205,7 +211,11 @@ class _Scanner:
             body = re.sub(rf"(^|[\r\n]){found[1]}", r"\1", body)
         if quote == "'" or at_once:
             return Token("string", body, line)
-        return _Scanner(body, line).template("", line)
+        inner = _Scanner(body, line)
+        inner.count = self.count
+        found_text = inner.template("", line)
+        self.count = inner.count
+        return found_text
 
 
 def _text(parts: list[Part], line: int, *, command: bool) -> Token:
@@ -222,6 +232,8 @@ def _simple(found: re.Match[str], line: int) -> tuple[Token, ...]:
     if key := found["keyvar"] or found["key"]:
         kind = "var" if found["keyvar"] else "string"
         inner += [Token("op", "[", line), Token(kind, key, line), Token("op", "]", line)]
+    if found["prop"]:
+        inner += [Token("op", found["arrow"], line), Token("word", found["prop"], line)]
     return (*inner, Token("end", "the text", line))
 
 
@@ -253,4 +265,6 @@ def _number(text: str, line: int) -> Token:
         value = int(digits, base)
     except ValueError:  # 09, or thousands of digits
         raise SyntaxProblem("a number that PHP has no form for", line) from None
-    return Token("int" if value <= INT_MAX else "float", str(value), line)
+    if value > INT_MAX:
+        raise SyntaxProblem("a number beyond 64 bit", line)
+    return Token("int", str(value), line)

@@ -77,9 +77,13 @@ def as_key(value: Value) -> int | str | None:
     return "" if value is None else None
 
 
-def identical(left: Value, right: Value) -> bool:
-    """PHP: ===. Not for Unknown; arrays count as the same when their text is (order matters)."""
-    return type(left) is type(right) and repr(left) == repr(right)
+def identical(left: Value, right: Value) -> bool | None:
+    """PHP: ===. None where this reader does not know: two arrays, Unknown."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return None
+    if isinstance(left, dict) and isinstance(right, dict):
+        return None
+    return type(left) is type(right) and left == right
 
 
 def equal(left: Value, right: Value) -> bool | None:
