@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli import printable
+from runner.cli.moments import duration
 from runner.cli.options import connection_options, handler_options, make_app
 from runner.operations.report import snapshot
 
@@ -55,13 +56,3 @@ def _text(shown: Snapshot) -> str:
     if shown.next_due_gmt:
         lines.append(f"next due     {shown.next_due_gmt} UTC")
     return "\n".join(lines).rstrip()
-
-
-def duration(seconds: int) -> str:
-    """`90061` as `1 d 1 h`: the two largest units."""
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
