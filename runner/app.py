@@ -21,7 +21,7 @@ from runner.operations.worker import Worker
 from runner.site import check_prefix, discover, identifiers
 from runner.sources.action_scheduler import ActionScheduler
 from runner.sources.journal import Journal
-from runner.sources.ownership import Native
+from runner.sources.ownership import Chosen, Native
 from runner.storage.db import Database
 from runner.storage.queries import Queries
 
@@ -39,7 +39,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `runner run` can be told. Seconds and bytes; 0 is no limit."""
+    """What `runner run` can be told. Seconds and bytes; 0 is no limit.
+
+    With `ids`, these actions run instead of what is due, and beside any other run: the claim
+    alone decides who runs a row.
+    """
 
     mode: str = "auto"
     batch_size: int = 25
@@ -53,6 +57,7 @@ class RunOptions:
     force: bool = False
     inline: bool = False
     expiry: int = TIMEOUT
+    ids: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -76,7 +81,8 @@ class App:
     def run(self, options: RunOptions, stop: Stop, progress: Progress | None = None) -> Summary:
         """Drains what is due. Raises RunnerError when it cannot work."""
         progress = progress or Progress()
-        lock = None if options.force else self._lock_name(options.groups)
+        alone = not (options.force or options.ids)
+        lock = self._lock_name(options.groups) if alone else None
         with self.open(lock) as (database, site):
             check_mode(options.mode, site, database.dialect, len(self.handlers))
             if progress.begin:
@@ -151,16 +157,24 @@ class App:
         queries = Queries(
             "action_scheduler.sql", database.dialect, identifiers(site, database.dialect)
         )
-        ownership = Native(
+        ownership = self._ownership(database, site, queries, options)
+        return ActionScheduler(
+            database, queries, ownership, Journal(queries, site.zone, site.log_charset)
+        )
+
+    def _ownership(
+        self, database: Database, site: Site, queries: Queries, options: RunOptions
+    ) -> Native:
+        hooks = self.handlers.hooks
+        if options.ids:
+            return Chosen(queries, hooks, options.ids, expiry=options.expiry)
+        return Native(
             queries,
-            self.handlers.hooks,
+            hooks,
             expiry=options.expiry,
             groups=_group_ids(database, queries, options.groups, must_exist=True),
             excluded=_group_ids(database, queries, options.exclude_groups, must_exist=False),
             urgent=site.shape.claim_index is not None,
-        )
-        return ActionScheduler(
-            database, queries, ownership, Journal(queries, site.zone, site.log_charset)
         )
 
 

@@ -93,3 +93,8 @@ def bind(text: str, values: Mapping[str, object], mark: str) -> tuple[str, dict[
     if mark.startswith("%"):
         text = text.replace("%", "%%")
     return _PARAMETER.sub(place, text), bound
+
+
+def hooks_hex(hooks: Sequence[str]) -> list[str]:
+    """Hooks for an exact comparison with HEX(hook), whatever the column's collation."""
+    return [hook.encode().hex().upper() for hook in hooks]
