@@ -19,7 +19,15 @@ FAILURE_THRESHOLD = 5
 (filter `action_scheduler_recurring_action_failure_threshold`)."""
 
 LONGEST_HOOK = 191
-"""Bytes of the `hook` column; PHP's session cuts longer names silently."""
+"""Characters of the `hook` column; PHP's session cuts longer names silently."""
+
+LONGEST_SLUG = 255
+"""Characters of a group's slug; PHP stores actions of a longer one without a group."""
+
+PRIORITIES = (0, 255)
+"""Lowest number (soonest) and highest; PHP brings any other number to the nearer end."""
+
+NORMAL_PRIORITY = 10
 
 NEWEST_SCHEMA = 9
 """Newest version of the store's tables that is known here."""

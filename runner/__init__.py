@@ -1,8 +1,13 @@
 """WP Action Runner: WordPress's own job queue, run by Python."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from runner.core.errors import (
     Cancel,
     ConfigError,
+    EnqueueError,
     Fail,
     HandlerError,
     Retry,
@@ -12,17 +17,41 @@ from runner.core.errors import (
 from runner.core.retry import RetryPolicy
 from runner.handlers import Context, Handlers
 
+if TYPE_CHECKING:
+    from runner.core.new_action import NewAction
+    from runner.operations.lookup import QueuedAction
+    from runner.queue import Queue
+
 __version__ = "0.1.0"
 
 __all__ = [
     "Cancel",
     "ConfigError",
     "Context",
+    "EnqueueError",
     "Fail",
     "HandlerError",
     "Handlers",
+    "NewAction",
+    "Queue",
+    "QueuedAction",
     "Retry",
     "RetryPolicy",
     "RunnerError",
     "Snooze",
 ]
+
+_ON_DEMAND = {
+    "NewAction": "runner.core.new_action",
+    "Queue": "runner.queue",
+    "QueuedAction": "runner.operations.lookup",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imported at first use: neither a run nor the children that call handlers need them."""
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    return getattr(import_module(_ON_DEMAND[name]), name)

@@ -23,6 +23,7 @@ from runner.sources.action_scheduler import ActionScheduler
 from runner.sources.journal import Journal
 from runner.sources.ownership import Chosen, Native
 from runner.storage.db import Database
+from runner.storage.drivers import driver_of
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -105,14 +106,7 @@ class App:
                 database.close()
 
     def _driver(self, tables: Tables) -> Driver:
-        dsn = self.connection.dsn
-        if dsn.dialect == "sqlite":
-            from runner.storage.sqlite import SQLite  # noqa: PLC0415  one driver a process
-
-            return SQLite(dsn.database)
-        from runner.storage.mysql import MySQL  # noqa: PLC0415  one driver a process
-
-        return MySQL(dsn, tables.plain("actions"))
+        return driver_of(self.connection.dsn, tables.plain("actions"))
 
     def _lock_name(self, groups: Sequence[str]) -> str:
         """Named locks are the server's, so the name carries database, prefix and group."""

@@ -161,6 +161,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         "claim_index": hint(found.claim_index),
         "retention_index": hint(found.retention_index),
         "now": "UNIX_TIMESTAMP(NOW(6))" if mysql else "UNIX_TIMESTAMP()",
+        "dual": "FROM DUAL" if mysql else "",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
         "lock": "FOR UPDATE" if mysql else "",
         "lock_free": ("FOR UPDATE SKIP LOCKED" if site.skip_locked else "FOR UPDATE")
@@ -168,6 +169,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         else "",
         "priority": "priority" if found.priority else "10",
         "priority_column": "priority," if found.priority else "",
+        "priority_value": ":priority," if found.priority else "",
         "release_unique_key": ", unique_key = NULL" if found.unique_key else "",
         "turn_unique_key": (
             ", unique_key = CASE WHEN status = 'pending' THEN unique_key ELSE NULL END"

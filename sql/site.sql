@@ -66,3 +66,11 @@ SELECT 'lock' AS kind, '' AS name, '' AS item,
 -- name: take_lock_again
 -- After a lost connection the lock is lost with it.
 SELECT GET_LOCK(:lock, 0) AS taken
+
+-- name: caller_session
+-- What a caller's connection is: its database, and the modes that it will get back.
+SELECT DATABASE() AS place, @@SESSION.sql_mode AS modes
+
+-- name: session_modes
+-- Zero dates are the default of Action Scheduler's columns, so they must be allowed.
+SET SESSION sql_mode = :modes

@@ -3,6 +3,7 @@
 RunnerError                 the runner cannot do its work (exit 1); the text is for a user
 ├── ConfigError             a setting is missing or wrong (exit 78)
 ├── UsageError              an option is wrong (exit 2)
+├── EnqueueError            an action that cannot be created; nothing was written (exit 2)
 ├── SafetyRefusal           running now would harm the shop (exit 1)
 ├── Busy                    another run holds the lock (exit 75)
 ├── DatabaseError           the database said no
@@ -28,6 +29,12 @@ class ConfigError(RunnerError):
 
 
 class UsageError(RunnerError):
+    exit_code = 2
+
+
+class EnqueueError(RunnerError, ValueError):
+    """An action that cannot be created as asked for. Nothing was written."""
+
     exit_code = 2
 
 

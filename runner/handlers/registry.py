@@ -89,8 +89,8 @@ class Handlers:
         *,
         idempotent: bool,
     ) -> None:
-        if not hook or len(hook.encode()) > LONGEST_HOOK:
-            raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} bytes")
+        if not hook or len(hook) > LONGEST_HOOK:
+            raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} characters")
         if not timeout > 0:
             raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
         if not isinstance(retry, RetryPolicy):

@@ -10,18 +10,25 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from runner.core.errors import DatabaseError, DatabaseGone, TooBusy
 from runner.storage.queries import bind, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from runner.core.clock import Clock
 
 T = TypeVar("T")
 Row = dict[str, Any]
+Bound = dict[str, object] | list[object]
+
+NO_TRANSACTION = (
+    "the connection commits each statement by itself: begin a transaction on it, or leave out"
+    " connection="
+)
 
 CONFLICT_TRIES = 5
 """How often a unit that lost a deadlock or a lock wait is tried."""
@@ -40,6 +47,7 @@ class Driver(Protocol):
 
     dialect: str
     mark: str
+    place: str
 
     def connect(self) -> Any: ...
 
@@ -49,29 +57,59 @@ class Driver(Protocol):
 
     def begin(self, connection: Any) -> None: ...
 
+    def cursor(self, connection: Any) -> Any: ...
+
+    def check_borrowed(self, connection: Any) -> None: ...
+
+    def ready(self, borrowed: Transaction) -> AbstractContextManager[None]: ...
+
+
+class Answer(NamedTuple):
+    """What a statement gave: its rows, the number of rows matched, the new id."""
+
+    rows: list[Row]
+    matched: int
+    new_id: int
+
+
+class Link(Protocol):
+    """What a transaction's statements go over: a connection of ours, or a caller's."""
+
+    driver: Driver
+
+    def run(self, statement: str, bound: Bound) -> Answer:
+        """Runs a statement that is written as the driver wants it."""
+        ...
+
 
 @dataclass(slots=True)
 class Transaction:
     """Statements inside one unit. `uncertain` is set when an earlier COMMIT had no answer."""
 
-    database: Database
+    link: Link
     uncertain: bool = False
 
     def query(self, text: str, **values: object) -> list[Row]:
-        return self.database.send(text, values)[0]
+        return self._send(text, values).rows
 
     def execute(self, text: str, **values: object) -> int:
         """Runs a write; returns the number of rows matched."""
-        return self.database.send(text, values)[1]
+        return self._send(text, values).matched
 
     def insert(self, text: str, **values: object) -> int:
-        """Runs an insert; returns the new id."""
-        return self.database.send(text, values)[2]
+        """Runs an insert; returns the new id, 0 when nothing was inserted."""
+        answer = self._send(text, values)
+        return answer.new_id if answer.matched else 0
 
-    def insert_rows(self, text: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """Inserts all rows, which have the same keys, with one statement."""
-        if rows:
-            self.database.send(*repeated(text, rows))
+    def insert_rows(self, text: str, rows: Sequence[Mapping[str, object]]) -> int:
+        """Inserts all rows, which have the same keys, with one statement. Returns a new id: the
+        first one's on MySQL, the last one's on SQLite."""
+        if not rows:
+            return 0
+        return self.link.run(*repeated(text, rows, self.link.driver.place)).new_id
+
+    def _send(self, text: str, values: Mapping[str, object]) -> Answer:
+        return self.link.run(*bind(text, values, self.link.driver.mark))
 
 
 class Database:
@@ -109,11 +147,11 @@ class Database:
 
     def query(self, text: str, **values: object) -> list[Row]:
         """Reads outside a transaction; tried again when the connection was lost."""
-        return self._patiently(lambda _: self.send(text, values)[0])
+        return self._patiently(lambda _: self.send(text, values).rows)
 
     def write(self, text: str, *, patience: float | None = None, **values: object) -> int:
         """One statement with a commit of its own, such that doing it twice does no harm."""
-        return self._patiently(lambda _: self.send(text, values)[1], patience)
+        return self._patiently(lambda _: self.send(text, values).matched, patience)
 
     def try_write(self, text: str, **values: object) -> bool:
         """The same, tried once; False when it did not work."""
@@ -203,31 +241,32 @@ class Database:
             except self.driver.errors():
                 self.close()
 
-    def send(self, text: str, values: Mapping[str, object]) -> tuple[list[Row], int, int]:
-        """One statement: its rows, the number of rows matched, the last new id."""
-        statement, bound = bind(text, values, self.driver.mark)
+    def send(self, text: str, values: Mapping[str, object]) -> Answer:
+        """One statement, inside a transaction or not."""
+        return self.run(*bind(text, values, self.driver.mark))
 
-        def run() -> tuple[list[Row], int, int]:
-            cursor = self._connection.cursor()
-            try:
-                cursor.execute(statement, bound)
-                names = [column[0] for column in cursor.description or ()]
-                rows = (
-                    [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-                    if names
-                    else []
-                )
-                return rows, cursor.rowcount, cursor.lastrowid or 0
-            finally:
-                cursor.close()
-
-        return self._guard(run)
+    def run(self, statement: str, bound: Bound) -> Answer:
+        """Raises what the driver's error means."""
+        return self._guard(lambda: run(self.driver, self._connection, statement, bound))
 
     def _guard(self, run: Callable[[], T]) -> T:
         try:
             return run()
         except self.driver.errors() as error:
             raise self.driver.translate(error) from error
+
+
+def run(driver: Driver, connection: Any, statement: str, bound: Bound) -> Answer:
+    """One statement on a connection, with the driver's own errors."""
+    cursor = driver.cursor(connection)
+    try:
+        cursor.execute(statement, bound)
+        names = [column[0] for column in cursor.description or ()]
+        found = cursor.fetchall() if names else ()
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        return Answer(rows, cursor.rowcount, cursor.lastrowid or 0)
+    finally:
+        cursor.close()
 
 
 def _nothing() -> None:

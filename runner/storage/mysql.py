@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.constants import CLIENT, FIELD_TYPE
+from pymysql.constants import CLIENT, FIELD_TYPE, SERVER_STATUS
 from pymysql.converters import conversions
 
-from runner.core.errors import ConfigError, DatabaseError, DatabaseGone
-from runner.storage.db import Conflict, LostConnection
+from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, EnqueueError
+from runner.storage.db import NO_TRANSACTION, Conflict, LostConnection
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.storage.db import Transaction
     from runner.storage.dsn import Dsn
 
 CONNECT_TIMEOUT = 10
@@ -23,6 +27,9 @@ CONNECT_TIMEOUT = 10
 ANSWER_TIMEOUT = 60
 """Seconds to wait for the answer to a statement: a stopped server must not stop the kill of a
 handler that is over its limit. Longer than the session's lock wait."""
+
+_MODES = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
+"""Strict, but for zero dates (as in `session` of site.sql)."""
 
 _SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
 _LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
@@ -77,6 +84,7 @@ class MySQL:
 
     dialect = "mysql"
     mark = "%%(%s)s"
+    place = "%s"
 
     def __init__(self, dsn: Dsn, table: str) -> None:
         self._dsn = dsn
@@ -112,6 +120,34 @@ class MySQL:
 
     def begin(self, connection: Any) -> None:
         connection.begin()
+
+    def cursor(self, connection: Any) -> Any:
+        """A cursor that gives tuples, whatever the connection was told to give."""
+        return connection.cursor(pymysql.cursors.Cursor)
+
+    def check_borrowed(self, connection: Any) -> None:
+        if not isinstance(connection, pymysql.connections.Connection):
+            raise EnqueueError("connection= wants the PyMySQL connection of your transaction")
+        open_ = connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS  # type: ignore[attr-defined]
+        if connection.get_autocommit() and not open_:
+            raise EnqueueError(NO_TRANSACTION)
+
+    @contextmanager
+    def ready(self, borrowed: Transaction) -> Iterator[None]:
+        """The caller's session with our modes, and afterwards with its own again."""
+        queries = Queries("site.sql", "mysql", {})
+        found = borrowed.query(queries["caller_session"])[0]
+        if str(found["place"]).casefold() != self._dsn.database.casefold():
+            raise EnqueueError(
+                f"the connection is in database {found['place']!r}, the site in"
+                f" {self._dsn.database!r}"
+            )
+        borrowed.execute(queries["session_modes"], modes=_MODES)
+        try:
+            yield
+        finally:
+            with suppress(*self.errors()):  # a lost connection has no modes, and told why
+                borrowed.execute(queries["session_modes"], modes=found["modes"])
 
     def errors(self) -> tuple[type[Exception], ...]:
         return (pymysql.err.MySQLError, OSError, struct.error, RuntimeError)

@@ -65,13 +65,20 @@ def numbered(text: str, names: Sequence[str], number: int) -> str:
     return text
 
 
-def repeated(text: str, rows: Sequence[Mapping[str, object]]) -> tuple[str, dict[str, object]]:
-    """An INSERT of one row, made to insert many: its VALUES once for each, and their values."""
+def repeated(
+    text: str, rows: Sequence[Mapping[str, object]], place: str
+) -> tuple[str, list[object]]:
+    """An INSERT of one row, made to insert many: its VALUES once for each, and their values.
+
+    Placed by position (`place` is "?" or "%s"): numbering thousands of names takes longer than
+    the server needs for the rows.
+    """
     head, _, values = text.partition("VALUES")
-    names = list(rows[0])
-    parts = [numbered(values.strip(), names, i) for i in range(len(rows))]
-    bound = {f"{name}_{i}": row[name] for i, row in enumerate(rows) for name in names}
-    return f"{head}VALUES {', '.join(parts)}", bound
+    names = _PARAMETER.findall(values)
+    if place.startswith("%"):
+        head, values = head.replace("%", "%%"), values.replace("%", "%%")
+    one = _PARAMETER.sub(place, values.strip())
+    return f"{head}VALUES {', '.join([one] * len(rows))}", [row[n] for row in rows for n in names]
 
 
 def bind(text: str, values: Mapping[str, object], mark: str) -> tuple[str, dict[str, object]]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.core.errors import DatabaseError, DatabaseGone
-from runner.storage.db import Conflict
+from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError
+from runner.storage.db import NO_TRANSACTION, Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from runner.storage.db import Transaction
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's write."""
@@ -26,6 +29,7 @@ class SQLite:
 
     dialect = "sqlite"
     mark = ":%s"
+    place = "?"
 
     def __init__(self, path: str, *, now: Callable[[], float] = time.time) -> None:
         self._path = path
@@ -43,6 +47,26 @@ class SQLite:
 
     def begin(self, connection: Any) -> None:
         connection.execute("BEGIN IMMEDIATE")
+
+    def cursor(self, connection: Any) -> Any:
+        """A cursor that gives tuples, whatever the connection was told to give."""
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        return cursor
+
+    def check_borrowed(self, connection: Any) -> None:
+        """Begins the transaction that the caller's next write would begin by itself."""
+        if not isinstance(connection, sqlite3.Connection):
+            raise EnqueueError("connection= wants the sqlite3 connection of your transaction")
+        if connection.in_transaction:
+            return
+        if connection.isolation_level is None or getattr(connection, "autocommit", None) is True:
+            raise EnqueueError(NO_TRANSACTION)
+        connection.execute("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def ready(self, borrowed: Transaction) -> Iterator[None]:  # noqa: ARG002  nothing to set
+        yield
 
     def errors(self) -> tuple[type[Exception], ...]:
         return (sqlite3.Error,)

@@ -1,0 +1,195 @@
+"""Creates actions: the rows, groups and log lines that Action Scheduler's own functions write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from compat.action_scheduler import CREATED
+from compat.site_time import sql_date
+from runner.core.errors import EnqueueError, TooBusy
+from runner.site import identifiers
+from runner.storage.borrowed import borrow
+from runner.storage.queries import Queries, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from runner.core.new_action import NewAction
+    from runner.site import Site
+    from runner.storage.db import Database, Transaction
+
+MOST = 10_000
+"""Actions created by one call, all or none: more would keep locks and undo logs for long."""
+
+ROWS, BYTES = 500, 400_000
+"""Of one statement. Escaped, the bytes may double: still less than the smallest packet limit that
+servers come with (1 MB)."""
+
+_SLUGS = 100
+"""Groups looked up by one statement."""
+
+_ASCII = ("schedule", "args", "extended")
+
+Row = dict[str, object]
+
+
+class Enqueue:
+    """Creates actions on one site. Errors of ours leave nothing written.
+
+    Unique actions are told from their like by one statement (INSERT … WHERE NOT EXISTS), as in
+    PHP: two processes that create the same one at the same moment may both succeed.
+    """
+
+    def __init__(self, database: Database, site: Site) -> None:
+        self._database = database
+        self._zone = site.zone
+        self._prefix = site.tables.prefix
+        self._queries = Queries(
+            "enqueue.sql", database.dialect, identifiers(site, database.dialect)
+        )
+
+    def one(self, new: NewAction, *, connection: Any = None) -> int | None:
+        """The new action's id, or None for a duplicate of a unique one."""
+        return self.many([new], connection=connection)[0]
+
+    def many(self, news: Iterable[NewAction], *, connection: Any = None) -> list[int | None]:
+        """The same for many, in their order; all or none. Raises EnqueueError beyond MOST.
+
+        With a `connection` of the caller's, everything is written in the transaction that is
+        open there, and the driver's own errors are raised.
+        """
+        wanted = list(news)
+        if len(wanted) > MOST:
+            raise EnqueueError(f"{len(wanted)} actions: at most {MOST} are created by one call")
+        if not wanted:
+            return []
+        if connection is None:
+            rows, now = self._prepare(wanted, None)
+            writing = _Writing(self._queries, rows, self._log_dates(now))
+            return self._database.unit(writing.write)
+        with borrow(self._database, connection) as tx:
+            rows, now = self._prepare(wanted, tx)
+            return _Writing(self._queries, rows, self._log_dates(now)).write(tx)
+
+    def _prepare(
+        self, wanted: Sequence[NewAction], borrowed: Transaction | None
+    ) -> tuple[list[Row], int]:
+        """The rows to write, and the database's time. Refuses before anything is written."""
+        slugs = list(dict.fromkeys(new.group for new in wanted))
+        groups, now = self._look(slugs)
+        rows = [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
+        if missing := [slug for slug in slugs if groups[slug] is None]:
+            groups |= self._create_groups(missing, borrowed)
+        for row, new in zip(rows, wanted, strict=True):
+            row["group_id"] = groups[new.group]
+        return rows, now
+
+    def _look(self, slugs: Sequence[str]) -> tuple[dict[str, Any], int]:
+        """Ids of groups by slug, None where there is none yet, and the database's time."""
+        found: dict[str, Any] = {}
+        for begin in range(0, len(slugs), _SLUGS):
+            some = slugs[begin : begin + _SLUGS]
+            parts = [
+                numbered(self._queries["facts"], ("number", "slug"), n) for n in range(len(some))
+            ]
+            values: Row = {}
+            for number, slug in enumerate(some):
+                values |= {f"number_{number}": number, f"slug_{number}": slug}
+            answers = self._database.query("\nUNION ALL\n".join(parts), **values)
+            found |= {some[int(answer["number"])]: answer["group_id"] for answer in answers}
+        return found, int(answers[0]["now"])
+
+    def _create_groups(self, slugs: Sequence[str], borrowed: Transaction | None) -> dict[str, Any]:
+        """On our own connection and committed before use, so that other processes see them at
+        once: one that came into being inside a caller's long transaction would be invisible, and
+        be created again by others. Left behind by the caller's roll-back a group does no harm.
+        A SQLite file has one writer, the caller: there it is created in that transaction."""
+        if borrowed and self._database.dialect == "sqlite":
+            return self._insert_groups(borrowed, slugs)
+        try:
+            return self._database.unit(lambda tx: self._insert_groups(tx, slugs))
+        finally:
+            self._database.try_write(self._queries["unlock_groups"], prefix=self._prefix)
+
+    def _insert_groups(self, tx: Transaction, slugs: Sequence[str]) -> dict[str, Any]:
+        if tx.query(self._queries["lock_groups"], prefix=self._prefix)[0]["taken"] != 1:
+            raise TooBusy("another process is creating groups and does not end")
+        found = {}
+        for slug in slugs:
+            tx.execute(self._queries["create_group"], slug=slug)
+            found[slug] = tx.query(self._queries["group"], slug=slug)[0]["group_id"]
+        return found
+
+    def _log_dates(self, now: int) -> Row:
+        return {"message": CREATED, "gmt": sql_date(now), "local": self._zone.local(now)}
+
+
+class _Writing:
+    """The unit that writes the rows. Run again, it knows what the last try wrote."""
+
+    def __init__(self, queries: Queries, rows: Sequence[Row], log: Row) -> None:
+        self._queries = queries
+        self._rows = rows
+        self._log = log
+        self._ids: list[int | None] = []
+
+    def write(self, tx: Transaction) -> list[int | None]:
+        if tx.uncertain and self._is_there(tx):
+            return self._ids
+        self._ids = []
+        step = self._id_step(tx)
+        for chunk in chunks(self._rows):
+            ids = self._create(tx, chunk, step)
+            lines = [{**self._log, "id": id_} for id_ in ids if id_ is not None]
+            tx.insert_rows(self._queries["log_created"], lines)
+            self._ids += ids
+        return self._ids
+
+    def _is_there(self, tx: Transaction) -> bool:
+        """All were written by one transaction: one tells of all. Without one there is nothing."""
+        for id_, row in zip(self._ids, self._rows, strict=False):
+            if id_ is not None:
+                values = {name: row[name] for name in ("hook", "args", "gmt")}
+                found = tx.query(self._queries["already_created"], id=id_, **values)
+                return bool(found[0]["actions"])
+        return False
+
+    def _id_step(self, tx: Transaction) -> int:
+        """Needed only where one statement writes several rows."""
+        if len(self._rows) == 1:
+            return 1
+        return int(tx.query(self._queries["id_step"])[0]["step"])
+
+    def _create(self, tx: Transaction, chunk: Sequence[Row], step: int) -> list[int | None]:
+        if chunk[0]["unique"]:
+            return [tx.insert(self._queries["create_unique"], **chunk[0]) or None]
+        told = tx.insert_rows(self._queries["create"], chunk)
+        # The server knows the number of rows of INSERT … VALUES before it begins and reserves
+        # that many ids in one piece, under innodb_autoinc_lock_mode 1 and 2 alike. Only the
+        # interleaved mode's INSERT … SELECT and LOAD take ids bit by bit.
+        return [*sorted(range(told, told + step * len(chunk), step))]
+
+
+def chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows that one statement writes: as many as fit, and a unique one by itself."""
+    chunk: list[Row] = []
+    size = 0
+    for row in rows:
+        bytes_ = _size(row)
+        full = len(chunk) == ROWS or size + bytes_ > BYTES
+        if chunk and (full or row["unique"] or chunk[0]["unique"]):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += bytes_
+    if chunk:
+        yield chunk
+
+
+def _size(row: Row) -> int:
+    """Bytes of the row's values, or a little more."""
+    return 200 + 4 * len(str(row["hook"])) + sum(len(str(row[name])) for name in _ASCII)
+
+
+def _identity(new: NewAction) -> Row:
+    return {"unique": bool(new.unique), "any_args": int(new.unique == "hook")}

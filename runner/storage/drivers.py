@@ -1,0 +1,20 @@
+"""Which driver a DSN wants; only that one is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.storage.db import Driver
+    from runner.storage.dsn import Dsn
+
+
+def driver_of(dsn: Dsn, table: str) -> Driver:
+    """`table` is the actions table with its prefix."""
+    if dsn.dialect == "sqlite":
+        from runner.storage.sqlite import SQLite  # noqa: PLC0415  one driver a process
+
+        return SQLite(dsn.database)
+    from runner.storage.mysql import MySQL  # noqa: PLC0415  one driver a process
+
+    return MySQL(dsn, table)
