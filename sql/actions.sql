@@ -1,5 +1,5 @@
--- What `runner action …` and `runner clean` read, and what the latter deletes. Fragments named
--- `only_…` are the conditions of a filter; they are joined with AND in place of /*where*/.
+-- What `runner action …` reads. Fragments named `only_…` are the conditions of a filter; they are
+-- joined with AND in place of /*where*/.
 
 -- name: clock
 -- The database's time in epoch seconds.
@@ -68,42 +68,3 @@ WHERE a.action_id IN (:ids)
 -- The log of these actions, oldest line first.
 SELECT action_id, log_date_gmt, message FROM {logs} WHERE action_id IN (:ids)
 ORDER BY action_id, log_id
-
--- name: old
--- Finished rows of one status that were last touched up to :cutoff, from a place on: a short range
--- of the index (status, last_attempt_gmt), read once however many rows are passed over. A zero
--- date counts as old, NULL never matches (as Action Scheduler's cleaner reads it).
-SELECT action_id, hook, last_attempt_gmt FROM (
-  SELECT * FROM (
-    SELECT action_id, hook, last_attempt_gmt FROM {actions} {retention_index}
-    WHERE status = :status AND last_attempt_gmt = :after AND action_id > :after_id
-      AND last_attempt_gmt <= :cutoff
-    ORDER BY action_id LIMIT :limit
-  ) AS same_second
-  UNION ALL
-  SELECT * FROM (
-    SELECT action_id, hook, last_attempt_gmt FROM {actions} {retention_index}
-    WHERE status = :status AND last_attempt_gmt > :after AND last_attempt_gmt <= :cutoff
-    ORDER BY last_attempt_gmt, action_id LIMIT :limit
-  ) AS later
-) AS old
-ORDER BY last_attempt_gmt, action_id LIMIT :limit
-
--- name: old_in_all
--- How many rows `old` would pass: for a progress bar.
-SELECT COUNT(*) AS actions FROM {actions} {retention_index}
-WHERE status = :status AND last_attempt_gmt <= :cutoff
-
--- name: lock_old
--- The rows of these that still are what they were, locked by primary key until the commit.
-SELECT action_id FROM {actions} {by_key}
-WHERE action_id IN (:ids) AND status = :status AND last_attempt_gmt <= :cutoff
-{lock_free}
-
--- name: delete_logs
--- The log goes with its actions.
-DELETE FROM {logs} WHERE action_id IN (:ids)
-
--- name: delete_actions
--- Locked rows go.
-DELETE FROM {actions} WHERE action_id IN (:ids)

@@ -23,7 +23,7 @@ COMPARISONS = ("=", "!=", ">", ">=", "<", "<=")
 ORDERS = {
     "id": ("action_id",),
     "hook": ("hook", "action_id"),
-    "status": ("status", "action_id"),
+    "status": ("status", "scheduled_date_gmt", "action_id"),
     "date": ("scheduled_date_gmt", "action_id"),
     "modified": ("last_attempt_gmt", "action_id"),
 }

@@ -65,7 +65,7 @@ class Cleaner:
     ) -> None:
         self._database = database
         facts = identifiers(site, database.dialect)
-        self._queries = Queries("actions.sql", database.dialect, facts)
+        self._queries = Queries("manage.sql", database.dialect, facts)
         self._limits = limits
         self._hooks = hooks
         self._batch_size = batch_size
@@ -137,7 +137,7 @@ class Cleaner:
             old = [row["action_id"] for row in rows]
             if old:
                 tx.execute(self._queries["delete_logs"], ids=old)
-                tx.execute(self._queries["delete_actions"], ids=old)
+                tx.execute(self._queries["delete"], ids=old)
             return len(old)
 
         return self._database.unit(unit)

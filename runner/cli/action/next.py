@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from compat.schedules import Kind
-from compat.site_time import epoch_of
 from runner.cli import printable
-from runner.cli.action.inputs import args_column
+from runner.cli.action.inputs import args_of
 from runner.cli.options import connection_options, make_app
 from runner.core.errors import RunnerError
 from runner.core.model import Status
-from runner.operations.actions import Actions, Filter, Page
+from runner.operations.lookup import Lookup, Wanted
+
+if TYPE_CHECKING:
+    from runner.operations.lookup import QueuedAction
 
 EPILOG = """\b
 Examples:
@@ -42,24 +43,18 @@ def command(
     raw: bool,
 ) -> None:
     """Show when a hook runs next, in UTC."""
-    wanted = Filter(hook=hook, args=args_column(args), group=group)
+    wanted = Wanted(hook, None if args is None else args_of(args), group)
     app = make_app(dsn, prefix, (), required=False)
     with app.open() as (database, site):
-        shown = _next(Actions(database, site), wanted, raw=raw)
-    if shown is None:
+        found = Lookup(database, site).next(wanted)
+    if found is None:
         raise RunnerError(f"no action of hook {printable(hook)} is pending")
-    click.echo(shown)
+    click.echo(_shown(found, raw=raw))
 
 
-def _next(actions: Actions, wanted: Filter, *, raw: bool) -> str | None:
-    """A running one comes before a pending one, as in as_next_scheduled_action()."""
-    one = Page(limit=1)
-    if actions.ids(replace(wanted, statuses=(Status.RUNNING,)), one):
+def _shown(found: QueuedAction, *, raw: bool) -> str:
+    if found.status == Status.RUNNING:
         return str(Status.RUNNING)
-    ids = actions.ids(replace(wanted, statuses=(Status.PENDING,)), one)
-    action = next(actions.read(ids), None)
-    if action is None:
-        return None
-    if action.schedule and action.schedule.kind is Kind.NULL:
+    if found.at is None:
         return "async"
-    return str(epoch_of(action.scheduled_gmt) or 0) if raw else f"{action.scheduled_gmt} UTC"
+    return str(int(found.at.timestamp())) if raw else f"{found.at:%Y-%m-%d %H:%M:%S} UTC"
