@@ -32,7 +32,8 @@ class Queue:
     """One site's queue over one connection: one for each thread.
 
     Rows are those that Action Scheduler 4.0 would write, on tables of schema 3 to 9; dates come
-    from the database's clock. What creates an action
+    from the database's clock. WordPress itself is not asked: its filters and hooks about new
+    actions are not called. What creates an action
 
     - returns its id, or None when it is unique and has its like already: pending or running, of
       the same hook, group and args (`unique=True`), or of the same hook and group, as before
@@ -179,7 +180,7 @@ class Queue:
         limit: int = 100,
     ) -> list[QueuedAction]:
         """Actions in the order of their dates. Rows that cannot be read are among them."""
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        if type(limit) is not int or limit < 0:
             raise EnqueueError(f"limit is a number of actions, not {limit!r}")
         statuses = tuple(Status) if status is None else (_status(status),)
         return self._lookup.find(Wanted(hook, args, group), statuses, limit)

@@ -13,11 +13,11 @@ WHERE a.status IN (:statuses)
   AND (:any_group = 1 OR a.group_id IN (SELECT group_id FROM {groups} WHERE slug = :group))
 ORDER BY a.scheduled_date_gmt, a.action_id LIMIT :limit
 
--- name: pending_after
--- Ids of waiting actions, some at a time.
+-- name: some_pending
+-- Ids of waiting actions, in no order: whatever index finds them.
 SELECT action_id FROM {actions}
-WHERE status = 'pending' AND action_id > :after
+WHERE status = 'pending'
   AND (:any_hook = 1 OR hook = :hook)
   AND (:any_args = 1 OR args = :args)
   AND (:any_group = 1 OR group_id IN (SELECT group_id FROM {groups} WHERE slug = :group))
-ORDER BY action_id LIMIT :limit
+LIMIT :limit

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from compat import args, schedules
-from compat.site_time import SiteZone, sql_date
-from runner.site import Tables
+from compat.site_time import SiteZone
+from runner.core.clock import SystemClock
+from runner.core.new_action import NewAction
+from runner.operations.enqueue import Enqueue
+from runner.site import Tables, discover
+from runner.storage.db import Database
 from runner.storage.queries import Queries, load
+from runner.storage.sqlite import SQLite
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compat.schedules import Schedule
-
 PRODUCTS, MAILS, IMAGES = 100, 80, 40
 _ZONE = SiteZone("Europe/Budapest")
 _PREFIX = "wp_"
-
-Args = list[Any] | dict[str, Any]
+_GROUP = "demo"
 
 
 def build(path: Path, now: int | None = None) -> int:
     """Writes the file anew; returns the number of due actions. `now` is in epoch seconds."""
-    now = int(time.time()) if now is None else now
+    moment = int(time.time()) if now is None else now
     path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         _tables(connection)
         _options(connection)
-        actions = _actions(now)
-        for number, action in enumerate(actions, 1):
-            _insert(connection, number, action, now)
     connection.close()
-    return len(actions)
+    database = Database(SQLite(str(path), now=lambda: moment), SystemClock())
+    site = discover(database, Tables(_PREFIX))
+    made = Enqueue(database, site).many(_actions(moment))
+    database.close()
+    return len(made)
 
 
 def _tables(connection: sqlite3.Connection) -> None:
@@ -60,37 +62,22 @@ def _options(connection: sqlite3.Connection) -> None:
         f"INSERT INTO {_PREFIX}options (option_name, option_value) VALUES (?, ?)",  # noqa: S608
         options.items(),
     )
-    connection.execute(f"INSERT INTO {_PREFIX}actionscheduler_groups (slug) VALUES ('demo')")  # noqa: S608
 
 
-def _actions(now: int) -> list[tuple[str, Args, Schedule]]:
-    once = schedules.simple(now - 60)
+def _actions(now: int) -> list[NewAction]:
+    once, group = now - 60, _GROUP
     return [
-        *(("demo_sync_product", [n, "shop"], once) for n in range(1, PRODUCTS + 1)),
         *(
-            ("demo_send_mail", {"user_id": n, "template": "welcome"}, once)
+            NewAction("demo_sync_product", [n, "shop"], at=once, group=group)
+            for n in range(1, PRODUCTS + 1)
+        ),
+        *(
+            NewAction("demo_send_mail", {"user_id": n, "template": "welcome"}, at=once, group=group)
             for n in range(1, MAILS + 1)
         ),
-        *(("demo_describe_image", {"id": n, "alt": "Über „Größe“"}, once) for n in range(IMAGES)),
-        ("demo_clean_carts", [], schedules.interval(now - 90, 3600)),
+        *(
+            NewAction("demo_describe_image", {"id": n, "alt": "Über „Größe“"}, at=once, group=group)
+            for n in range(IMAGES)
+        ),
+        NewAction("demo_clean_carts", at=now - 90, every=3600, group=group),
     ]
-
-
-def _insert(
-    connection: sqlite3.Connection, number: int, action: tuple[str, Args, Schedule], now: int
-) -> None:
-    hook, values, schedule = action
-    stored = args.store(values)
-    at = schedule.at or now
-    connection.execute(
-        f"INSERT INTO {_PREFIX}actionscheduler_actions (hook, status, scheduled_date_gmt,"  # noqa: S608
-        " scheduled_date_local, args, extended_args, schedule, group_id)"
-        " VALUES (?, 'pending', ?, ?, ?, ?, ?, 1)",
-        (hook, sql_date(at), _ZONE.local(at), stored.args, stored.extended,
-         schedule.to_bytes().decode()),
-    )  # fmt: skip
-    connection.execute(
-        f"INSERT INTO {_PREFIX}actionscheduler_logs (action_id, message, log_date_gmt,"  # noqa: S608
-        " log_date_local) VALUES (?, 'action created', ?, ?)",
-        (number, sql_date(now), _ZONE.local(now)),
-    )

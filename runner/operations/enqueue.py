@@ -12,7 +12,7 @@ from runner.storage.borrowed import borrow
 from runner.storage.queries import Queries, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from runner.core.new_action import NewAction
     from runner.site import Site
@@ -63,26 +63,20 @@ class Enqueue:
             raise EnqueueError(f"{len(wanted)} actions: at most {MOST} are created by one call")
         if not wanted:
             return []
-        if connection is None:
-            rows, now = self._prepare(wanted, None)
-            writing = _Writing(self._queries, rows, self._log_dates(now))
-            return self._database.unit(writing.write)
-        with borrow(self._database, connection) as tx:
-            rows, now = self._prepare(wanted, tx)
-            return _Writing(self._queries, rows, self._log_dates(now)).write(tx)
-
-    def _prepare(
-        self, wanted: Sequence[NewAction], borrowed: Transaction | None
-    ) -> tuple[list[Row], int]:
-        """The rows to write, and the database's time. Refuses before anything is written."""
         slugs = list(dict.fromkeys(new.group for new in wanted))
         groups, now = self._look(slugs)
-        rows = [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
-        if missing := [slug for slug in slugs if groups[slug] is None]:
-            groups |= self._create_groups(missing, borrowed)
-        for row, new in zip(rows, wanted, strict=True):
-            row["group_id"] = groups[new.group]
-        return rows, now
+        writing = _Writing(self._queries, self._rows(wanted, now), self._log_dates(now))
+        missing = [slug for slug in slugs if groups[slug] is None]
+        if connection is None:
+            writing.put_into(groups | self._create_groups(missing))
+            return self._database.unit(writing.write)
+        with borrow(self._database, connection) as tx:
+            writing.put_into(groups | self._create_groups(missing, tx))
+            return writing.write(tx)
+
+    def _rows(self, wanted: Sequence[NewAction], now: int) -> list[Row]:
+        """Raises EnqueueError, when nothing is written yet."""
+        return [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
 
     def _look(self, slugs: Sequence[str]) -> tuple[dict[str, Any], int]:
         """Ids of groups by slug, None where there is none yet, and the database's time."""
@@ -99,11 +93,15 @@ class Enqueue:
             found |= {some[int(answer["number"])]: answer["group_id"] for answer in answers}
         return found, int(answers[0]["now"])
 
-    def _create_groups(self, slugs: Sequence[str], borrowed: Transaction | None) -> dict[str, Any]:
+    def _create_groups(
+        self, slugs: Sequence[str], borrowed: Transaction | None = None
+    ) -> dict[str, Any]:
         """On our own connection and committed before use, so that other processes see them at
         once: one that came into being inside a caller's long transaction would be invisible, and
         be created again by others. Left behind by the caller's roll-back a group does no harm.
         A SQLite file has one writer, the caller: there it is created in that transaction."""
+        if not slugs:
+            return {}
         if borrowed and self._database.dialect == "sqlite":
             return self._insert_groups(borrowed, slugs)
         try:
@@ -132,6 +130,11 @@ class _Writing:
         self._rows = rows
         self._log = log
         self._ids: list[int | None] = []
+
+    def put_into(self, groups: Mapping[str, Any]) -> None:
+        """Gives each row its group's id."""
+        for row in self._rows:
+            row["group_id"] = groups[str(row["group"])]
 
     def write(self, tx: Transaction) -> list[int | None]:
         if tx.uncertain and self._is_there(tx):
@@ -192,4 +195,5 @@ def _size(row: Row) -> int:
 
 
 def _identity(new: NewAction) -> Row:
-    return {"unique": bool(new.unique), "any_args": int(new.unique == "hook")}
+    unique, any_args = bool(new.unique), int(new.unique == "hook")
+    return {"group": new.group, "unique": unique, "any_args": any_args}

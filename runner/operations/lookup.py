@@ -98,18 +98,16 @@ class Lookup:
         return None
 
     def cancel_all(self, wanted: Wanted) -> int:
-        """Cancels every pending one, some at a time; returns how many."""
-        count, after = 0, 0
+        """Cancels every pending one, some at a time; returns how many. What is canceled, or
+        taken by another meanwhile, is not found again."""
+        count = 0
         values = wanted.values()
-        while True:
-            rows = self._database.query(
-                self._queries["pending_after"], after=after, limit=manage.MOST, **values
-            )
-            if not rows:
-                return count
+        while rows := self._database.query(
+            self._queries["some_pending"], limit=manage.MOST, **values
+        ):
             ids = [row["action_id"] for row in rows]
             count += len(manage.cancel(self._database, self._site, ids))
-            after = ids[-1]
+        return count
 
 
 def _read(row: Row) -> QueuedAction:

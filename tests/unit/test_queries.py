@@ -10,7 +10,7 @@ from compat.site_time import SiteZone
 from compat.tables import Shape
 from runner.site import Site, Tables, identifiers
 from runner.storage import queries
-from runner.storage.queries import Queries, bind, load, numbered
+from runner.storage.queries import Queries, bind, load, numbered, repeated
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "sql").glob("*.sql"))
@@ -59,7 +59,10 @@ def filled():
 
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
-    assert FILES == ["action_scheduler.sql", "report.sql", "site.sql", "upstream.sql"]
+    assert FILES == [
+        "action_scheduler.sql", "enqueue.sql", "lookup.sql", "manage.sql", "report.sql",
+        "site.sql", "upstream.sql",
+    ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)
 
@@ -202,6 +205,18 @@ def test_a_missing_value_is_an_error():
 def test_parameters_are_numbered(text, names, expected):
     """A statement can be repeated in a union: named parameters, and no others, get a number."""
     assert numbered(text, names, 3) == expected
+
+
+def test_an_insert_is_repeated_by_position():
+    """One statement for many rows: the marks stand in the order of the values, also of a
+    parameter that occurs twice; percent signs are kept from a driver that formats."""
+    text = "INSERT INTO x (a, b) VALUES (:a, '5%', :b, f(:a))"
+    rows = [{"a": 1, "b": 2, "c": 0}, {"a": ":b", "b": None, "c": 0}]
+    statement, values = repeated(text, rows, "?")
+    assert statement == "INSERT INTO x (a, b) VALUES (?, '5%', ?, f(?)), (?, '5%', ?, f(?))"
+    assert values == [1, 2, 1, ":b", None, ":b"]
+    statement, again = repeated(text, rows[:1], "%s")
+    assert statement % tuple(again) == "INSERT INTO x (a, b) VALUES (1, '5%', 2, f(1))"
 
 
 @pytest.fixture
