@@ -43,9 +43,7 @@ A duplicate of a --unique action is no error: exit code 0, a line on stderr, and
 @click.argument("start")
 @click.option("--args", metavar="JSON", default="[]", help="Such as '[42]'; none unless given.")
 @click.option("--cron", metavar="EXPRESSION", help="Recurs by this cron expression.")
-@click.option(
-    "--interval", metavar="SECONDS", help="Recurs so long after each run; or 1h."
-)
+@click.option("--interval", metavar="SECONDS", help="Recurs so long after each run; or 1h.")
 @click.option("--group", metavar="NAME", default="", help="Its group.")
 @click.option(
     "--priority",
