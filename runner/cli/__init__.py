@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        _complain(error.format_message() + _hint(error))
+        complain(error.format_message() + _hint(error))
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -107,9 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _exit_code(error: Exception) -> int:
     """Says in one line what went wrong."""
     if isinstance(error, RunnerError):
-        _complain(str(error))
+        complain(str(error))
         return error.exit_code
-    _complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
     return 1
 
 
@@ -118,7 +118,7 @@ def _hint(error: click.ClickException) -> str:
     return f" (see `{context.command_path} --help`)" if context else ""
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
     """One line on stderr, whatever the text holds."""
     click.echo("runner: " + printable(text), err=True)
 

@@ -111,7 +111,7 @@ def command(
     if as_json:
         click.echo(json.dumps(asdict(cleaned) | {"dry_run": dry_run}))
     elif not quiet:
-        click.echo(_sentence(cleaned, dry=dry_run))
+        click.echo(_sentence(cleaned, dry=dry_run, everybodys=everybodys))
     return 128 + stop.number if stop.now else 0
 
 
@@ -130,10 +130,11 @@ def _moments(status: str | None, before: str | None) -> dict[str, Moment]:
     return dict.fromkeys(names or (str(Status.COMPLETE), str(Status.CANCELED)), cutoff)
 
 
-def _sentence(cleaned: Cleaned, *, dry: bool) -> str:
+def _sentence(cleaned: Cleaned, *, dry: bool, everybodys: bool) -> str:
     done = "would delete" if dry else "deleted"
     if not cleaned.deleted:
-        nothing = "nothing is old enough"
+        whose = "" if everybodys else " of the hooks with a Python handler"
+        nothing = f"nothing{whose} is old enough"
         idle = cleaned.stopped == "nothing left"
         return nothing if idle else f"{done} nothing ({cleaned.stopped})"
     parts = [f"{status} {count}" for status, count in cleaned.statuses.items() if count]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli import printable
+from runner.cli import complain
 from runner.cli.action.inputs import args_column, number_of
 from runner.cli.options import connection_options, make_app
 from runner.core.errors import RunnerError, UsageError
@@ -81,9 +81,10 @@ def _cancel_ids(database: Database, site: Site, ids: Sequence[int]) -> int:
     left = [id_ for id_ in ids if id_ not in set(canceled)]
     found = {action.id: action for action in Actions(database, site).read(left)}
     for id_ in left:
-        status = f"is {printable(found[id_].status)}" if id_ in found else ""
-        why = f"action {id_} {status}: only pending actions can be canceled"
-        click.echo("runner: " + (why if status else f"there is no action {id_}"), err=True)
+        if id_ in found:
+            complain(f"action {id_} is {found[id_].status}: only pending actions can be canceled")
+        else:
+            complain(f"there is no action {id_}")
     if canceled:
         click.echo(_sentence(len(canceled)))
     return 1 if left else 0

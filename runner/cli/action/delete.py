@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli import complain
 from runner.cli.action.fields import schedule_text
 from runner.cli.action.inputs import number_of
 from runner.cli.options import connection_options, make_app
@@ -42,13 +43,12 @@ def command(*, dsn: str | None, prefix: str | None, numbers: tuple[str, ...], fo
         if id_ in deleted:
             click.echo(f"deleted action {id_}{_consequence(found.get(id_))}")
         elif id_ in found:
-            click.echo(
-                f"runner: action {id_} is in progress, a run may be at work on it: --force deletes"
-                " it all the same",
-                err=True,
+            complain(
+                f"action {id_} is in progress, a run may be at work on it: --force deletes it all"
+                " the same"
             )
         else:
-            click.echo(f"runner: there is no action {id_}", err=True)
+            complain(f"there is no action {id_}")
     return 0 if len(deleted) == len(ids) else 1
 
 

@@ -31,7 +31,7 @@ def args_of(text: str) -> Args:
         args = decode(text, None)
         store(args)
     except ArgsError as error:
-        raise UsageError(f"--args: {error} (a JSON list or object, such as '[42]')") from error
+        raise UsageError(f"--args: {error} (give JSON such as '[42]')") from error
     return args
 
 

@@ -71,7 +71,8 @@ class _Date:
     type=click.Choice(model.COMPARISONS),
     default="<=",
     show_default=True,
-    help="How --date is compared.",
+    metavar="OP",
+    help="How --date is compared: {}.".format(" ".join(model.COMPARISONS)),
 )
 @click.option("--modified", metavar="MOMENT", help="Last touched by a run up to this moment.")
 @click.option(
@@ -80,7 +81,8 @@ class _Date:
     type=click.Choice(model.COMPARISONS),
     default="<=",
     show_default=True,
-    help="How --modified is compared.",
+    metavar="OP",
+    help="How --modified is compared: {}.".format(" ".join(model.COMPARISONS)),
 )
 @click.option(
     "--per_page",

@@ -13,7 +13,7 @@ from compat.action_scheduler import TIMEOUT
 from compat.site_time import sql_date
 from runner import config
 from runner.app import Progress, RunOptions
-from runner.cli import printable
+from runner.cli import complain, printable
 from runner.cli.action.inputs import number_of
 from runner.cli.options import connection_options, handler_options, log_level, make_app
 from runner.cli.run import exit_code, report
@@ -85,36 +85,41 @@ def command(
     ids = list(dict.fromkeys(number_of(text) for text in numbers))
     app = make_app(dsn, prefix, handlers)
     app.log_level = log_level(quiet=quiet)
-    wanted, refused = _sorted_out(app, ids)
-    for line in refused:
-        click.echo(f"runner: {printable(line)}", err=True)
-    settled: set[int] = set()
-
-    def tell(settlement: Settlement) -> None:
-        settled.add(settlement.action.id)
-        if not (quiet or as_json):
-            click.echo(_told(settlement))
-
+    wanted, not_run = _sorted_out(app, ids)
     options = RunOptions(
         mode=config.mode(mode, os.environ),
         expiry=config.seconds("RUNNER_EXPIRY", TIMEOUT, os.environ),
         inline=inline,
         ids=[action.id for action in wanted],
     )
-    stop = Stop()
-    summary = Summary()
+    stop, tell, summary = Stop(), _Tell(silent=quiet or as_json), Summary()
     if wanted:
         with stop.listening():
             summary = app.run(options, stop, Progress(settled=tell))
-    left = list(_left(wanted, settled, stop))
-    for line in left:
-        click.echo(f"runner: {printable(line)}", err=True)
+    not_run += _left([action for action in wanted if action.id not in tell.settled], stop)
+    for line in not_run:
+        complain(line)
     if as_json:
-        click.echo(json.dumps(asdict(summary) | {"not_run": [*refused, *left]}))
+        click.echo(json.dumps(asdict(summary) | {"not_run": not_run}))
     elif wanted:
         report(summary, quiet=quiet, as_json=False)
     code = exit_code(summary, stop, fail_on_error=fail_on_error)
-    return 1 if (refused or left) and code < 128 else code  # noqa: PLR2004  a signal's
+    return code if stop.now or not not_run else 1
+
+
+class _Tell:
+    """Says what became of each action as soon as it is recorded."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self.settled: set[int] = set()
+        self._silent = silent
+
+    def __call__(self, settlement: Settlement) -> None:
+        action = settlement.action
+        self.settled.add(action.id)
+        if not self._silent:
+            outcome = _outcome(settlement.outcome)
+            click.echo(printable(f"action {action.id} ({action.hook}) {outcome}"))
 
 
 def _sorted_out(app: App, ids: Sequence[int]) -> tuple[list[StoredAction], list[str]]:
@@ -142,22 +147,15 @@ def _refusal(action: StoredAction, handlers: Handlers) -> str | None:
     return None
 
 
-def _left(wanted: Sequence[StoredAction], settled: set[int], stop: Stop) -> Iterator[str]:
-    """What was to run and did not."""
-    for action in wanted:
-        if action.id in settled:
-            continue
+def _left(actions: Sequence[StoredAction], stop: Stop) -> Iterator[str]:
+    """Why these were to run and did not."""
+    for action in actions:
         if action.problems:
             yield f"action {action.id} is canceled: it cannot be read: {'; '.join(action.problems)}"
         elif stop.asked:
             yield f"action {action.id} was not run: {stop.asked} came before it"
         else:
             yield f"action {action.id} was not run: another run took it, or it was changed"
-
-
-def _told(settlement: Settlement) -> str:
-    action = settlement.action
-    return printable(f"action {action.id} ({action.hook}) {_outcome(settlement.outcome)}")
 
 
 def _outcome(outcome: Outcome) -> str:
