@@ -49,6 +49,13 @@ WHERE NOT EXISTS (
   WHERE hook = :hook AND group_id = :group_id AND status IN ('pending', 'in-progress')
     AND (:any_args = 1 OR args = :args))
 
+-- name: alike
+-- One that makes a unique action a duplicate.
+SELECT action_id FROM {actions}
+WHERE hook = :hook AND group_id = :group_id AND status IN ('pending', 'in-progress')
+  AND (:any_args = 1 OR args = :args)
+LIMIT 1
+
 -- name: log_created
 -- The first line of an action's story.
 INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)

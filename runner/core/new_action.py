@@ -92,7 +92,7 @@ class NewAction:
             raise EnqueueError("an action recurs every so many seconds or by cron, not both")
         try:
             if self.cron is not None:
-                return schedules.cron(at, self.cron)
+                return schedules.cron(at, _expression(self.cron))
             if self.every is not None:
                 return schedules.interval(at, _interval(self.every))
         except (CronError, ScheduleError) as error:
@@ -131,6 +131,12 @@ def check_text(what: str, text: str, longest: int) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise EnqueueError(f"the {what} {text!a} holds half a character") from None
+
+
+def _expression(cron: object) -> str:
+    if not isinstance(cron, str):
+        raise EnqueueError(f"a cron expression is a str, not {cron!r}")
+    return cron
 
 
 def _interval(every: object) -> int | float:

@@ -37,7 +37,8 @@ class Enqueue:
     """Creates actions on one site. Errors of ours leave nothing written.
 
     Unique actions are told from their like by one statement (INSERT … WHERE NOT EXISTS), as in
-    PHP: two processes that create the same one at the same moment may both succeed.
+    PHP, which is no constraint: two processes that create the same one at the same moment may
+    both succeed.
     """
 
     def __init__(self, database: Database, site: Site) -> None:
@@ -72,6 +73,7 @@ class Enqueue:
             return self._database.unit(writing.write)
         with borrow(self._database, connection) as tx:
             writing.put_into(groups | self._create_groups(missing, tx))
+            writing.beside = self._database
             return writing.write(tx)
 
     def _rows(self, wanted: Sequence[NewAction], now: int) -> list[Row]:
@@ -123,7 +125,10 @@ class Enqueue:
 
 
 class _Writing:
-    """The unit that writes the rows. Run again, it knows what the last try wrote."""
+    """The unit that writes the rows. Run again, it knows what the last try wrote. `beside` is our
+    own connection while the unit is a caller's."""
+
+    beside: Database | None = None
 
     def __init__(self, queries: Queries, rows: Sequence[Row], log: Row) -> None:
         self._queries = queries
@@ -165,12 +170,23 @@ class _Writing:
 
     def _create(self, tx: Transaction, chunk: Sequence[Row], step: int) -> list[int | None]:
         if chunk[0]["unique"]:
-            return [tx.insert(self._queries["create_unique"], **chunk[0]) or None]
+            return [self._create_unique(tx, chunk[0])]
         told = tx.insert_rows(self._queries["create"], chunk)
         # The server knows the number of rows of INSERT … VALUES before it begins and reserves
         # that many ids in one piece, under innodb_autoinc_lock_mode 1 and 2 alike. Only the
         # interleaved mode's INSERT … SELECT and LOAD take ids bit by bit.
         return [*sorted(range(told, told + step * len(chunk), step))]
+
+    def _create_unique(self, tx: Transaction, row: Row) -> int | None:
+        """At a caller's REPEATABLE READ, the usual one, INSERT … SELECT would lock what it looked
+        through, gaps included, and stop others' inserts until the caller commits. So there it is
+        two looks without locks: at what is committed, and at what the caller wrote itself."""
+        if not self.beside:
+            return tx.insert(self._queries["create_unique"], **row) or None
+        alike = self._queries["alike"]
+        if self.beside.query(alike, **row) or tx.query(alike, **row):
+            return None
+        return tx.insert_rows(self._queries["create"], [row])
 
 
 def chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:

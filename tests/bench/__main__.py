@@ -1,4 +1,4 @@
-"""Figures, each with the guarantee it was measured under: `./dev bench throughput|claim`."""
+"""Figures, each with the guarantee it was measured under: `./dev bench throughput|claim|enqueue`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import click  # noqa: E402
-from bench import claim, throughput  # noqa: E402
+from bench import claim, enqueue, throughput  # noqa: E402
 from support import server as servers  # noqa: E402
 
 DURABLE = [
@@ -57,6 +57,18 @@ def _claim(rows: int, mixes: tuple[str, ...]) -> None:
     finally:
         server.stop()
     sys.exit(0 if within else 1)
+
+
+@bench.command("enqueue")
+@click.option("--actions", default=1000, show_default=True, help="Actions a round.")
+@click.option("--rounds", default=5, show_default=True, help="Interleaved rounds.")
+def _enqueue(actions: int, rounds: int) -> None:
+    """Many actions created at once, against a loop of single inserts."""
+    server = start()
+    try:
+        enqueue.measure(server, actions, rounds)
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":

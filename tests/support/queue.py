@@ -1,0 +1,51 @@
+"""What tests of `runner.Queue` share."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import pymysql
+from support.server import ACCOUNT, PASSWORD
+
+
+@contextmanager
+def caller(site, **options):
+    """A connection of the site's own code; what it writes is not committed by itself."""
+    where = {"host": site.server.host, "port": site.server.port, "database": site.name}
+    connection = pymysql.connect(user=ACCOUNT, password=PASSWORD, **where | options)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def server_variable(server, name: str, value):
+    """A global variable of the server, which new connections have."""
+    before = server.execute(f"SELECT @@GLOBAL.{name}")[0][0]
+    server.execute(f"SET GLOBAL {name} = {value!r}")
+    try:
+        yield
+    finally:
+        server.execute(f"SET GLOBAL {name} = {before!r}")
+
+
+def together(count: int, work) -> list:
+    """Runs work(number) in so many threads that begin at the same moment; gives their results."""
+    start = threading.Barrier(count)
+    results: list = [None] * count
+
+    def run(number: int) -> None:
+        try:
+            results[number] = work(number, start.wait)
+        except Exception as error:  # noqa: BLE001  the test compares it
+            results[number] = error
+            start.abort()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
