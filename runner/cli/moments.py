@@ -38,7 +38,7 @@ class Moment:
 
     def at(self, now: int) -> int:
         """Epoch seconds, given the database's clock."""
-        return max(now + self.seconds, 0) if self.relative else self.seconds
+        return min(max(now + self.seconds, 0), _LATEST) if self.relative else self.seconds
 
 
 def span(option: str, text: str) -> int:

@@ -108,24 +108,18 @@ def _print_json(values: Iterable[Any]) -> None:
     """A list, one element a line, written as the rows come."""
     before = "["
     for value in values:
-        click.echo(before + json.dumps(value), nl=False)
+        sys.stdout.write(before + json.dumps(value))
         before = ",\n "
     click.echo("[]" if before == "[" else "]")
 
 
 def write_csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """RFC 4180, but for the line ends, which are this system's."""
-    writer = csv.writer(_Out(), lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(heading)
     for row in rows:
         writer.writerow([cell(value) for value in row])
-
-
-class _Out:
-    """What csv writes to: click's way to stdout."""
-
-    def write(self, text: str) -> None:
-        click.echo(text, nl=False)
+    sys.stdout.flush()  # here it is noticed that a reader has gone
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:

@@ -41,7 +41,8 @@ _ADVICE = {
     1049: "there is no such database: check the name",
     1130: "the server refuses this host: check the account's host part",
     1142: "the account lacks a right: grant SELECT, INSERT and UPDATE on the four"
-    " actionscheduler tables, DELETE on the claims table, and SELECT on options",
+    " actionscheduler tables, DELETE on the claims table, and SELECT on options; to clean or"
+    " delete, also DELETE on the actions and logs tables",
     1146: "a table is missing: check the table prefix",
 }
 

@@ -242,6 +242,19 @@ def test_data_cannot_drive_the_terminal(shell, site, subtests):
             assert [c for c in shown if not c.isprintable() and c != "\n"] == []
 
 
+def test_any_text_goes_to_any_terminal(cli, site):
+    """What the terminal's encoding lacks is spelled out, and a reader may leave early."""
+    for _ in range(2):
+        site.add("漢é", at=NOW)
+    done = cli("action", "list", "--field", "hook", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "\\u6f22\\xe9\n" * 2), done.stderr
+    for style in ("csv", "json", "table"):
+        process = cli.start("action", "list", "--format", style)
+        process.stdout.close()
+        _, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, "")
+
+
 BAD = {
     "id that is no number": (["get", "x"], 2, ["'x' is no action id"]),
     "id zero": (["logs", "0"], 2, ["'0' is no action id"]),
