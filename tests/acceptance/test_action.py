@@ -245,9 +245,9 @@ def test_data_cannot_drive_the_terminal(shell, site, subtests):
 def test_any_text_goes_to_any_terminal(cli, site):
     """What the terminal's encoding lacks is spelled out, and a reader may leave early."""
     for _ in range(2):
-        site.add("漢é", at=NOW)
-    done = cli("action", "list", "--field", "hook", PYTHONIOENCODING="ascii")
-    assert (done.returncode, done.stdout) == (0, "\\u6f22\\xe9\n" * 2), done.stderr
+        site.add("漢", at=NOW)
+    done = cli("action", "list", "--field", "hook", PYTHONIOENCODING="latin1")
+    assert (done.returncode, done.stdout) == (0, "\\u6f22\n" * 2), done.stderr
     for style in ("csv", "json", "table"):
         process = cli.start("action", "list", "--format", style)
         process.stdout.close()
