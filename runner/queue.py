@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from runner.operations.lookup import QueuedAction
     from runner.site import Site
 
+    # Named here since `list` is a method below.
+    Ids = list[int | None]
+    Found = list[QueuedAction]
+
 PATIENCE = 5.0
 """Seconds to wait for a server that was lost: the caller may be answering a web request."""
 
@@ -153,7 +157,7 @@ class Queue:
         )
         return self._enqueue.one(new, connection=connection)
 
-    def many(self, actions: Iterable[NewAction], *, connection: Any = None) -> list[int | None]:
+    def many(self, actions: Iterable[NewAction], *, connection: Any = None) -> Ids:
         """Creates up to 10,000 actions of any kind with few statements, all or none; ids in
         their order. More than that is refused: call it again for the rest. Unique ones are
         written one by one among the others."""
@@ -179,7 +183,7 @@ class Queue:
         group: str | None = None,
         status: str | None = None,
         limit: int = 100,
-    ) -> list[QueuedAction]:
+    ) -> Found:
         """Actions in the order of their dates. Rows that cannot be read are among them."""
         if type(limit) is not int or limit < 0:
             raise EnqueueError(f"limit is a number of actions, not {limit!r}")

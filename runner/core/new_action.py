@@ -57,7 +57,7 @@ class NewAction:
         if not self.hook:
             raise EnqueueError("the hook has no name")
         check_text("group", self.group, LONGEST_SLUG)
-        if not _is_number(self.priority) or not math.isfinite(self.priority):
+        if not _is_number(self.priority):
             raise EnqueueError(f"the priority must be a number, not {self.priority!r}")
         if self.unique not in (False, True, "hook"):
             raise EnqueueError(f"unique is True, False or 'hook', not {self.unique!r}")
@@ -101,7 +101,7 @@ class NewAction:
 
 
 def stored_args(args: Args) -> StoredArgs:
-    """The columns of these args. Raises EnqueueError for what cannot be stored."""
+    """Columns of these args. Raises EnqueueError for what cannot be stored."""
     try:
         return argtexts.store(args)
     except argtexts.ArgsError as error:
@@ -146,4 +146,6 @@ def _interval(every: object) -> int | float:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

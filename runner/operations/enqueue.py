@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from compat.action_scheduler import CREATED
 from compat.site_time import sql_date
 from runner.core.errors import EnqueueError, TooBusy
+from runner.core.new_action import NewAction
 from runner.site import identifiers
 from runner.storage.borrowed import borrow
 from runner.storage.queries import Queries, numbered
@@ -14,7 +15,6 @@ from runner.storage.queries import Queries, numbered
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from runner.core.new_action import NewAction
     from runner.site import Site
     from runner.storage.db import Database, Transaction
 
@@ -60,21 +60,22 @@ class Enqueue:
         open there, and the driver's own errors are raised.
         """
         wanted = list(news)
+        if not all(isinstance(new, NewAction) for new in wanted):
+            raise EnqueueError("many() wants NewAction objects")
         if len(wanted) > MOST:
             raise EnqueueError(f"{len(wanted)} actions: at most {MOST} are created by one call")
         if not wanted:
             return []
         slugs = list(dict.fromkeys(new.group for new in wanted))
         groups, now = self._look(slugs)
-        writing = _Writing(self._queries, self._rows(wanted, now), self._log_dates(now))
+        rows, log = self._rows(wanted, now), self._log_dates(now)
         missing = [slug for slug in slugs if groups[slug] is None]
         if connection is None:
-            writing.put_into(groups | self._create_groups(missing))
-            return self._database.unit(writing.write)
+            _place(rows, groups | self._create_groups(missing))
+            return self._database.unit(_Writing(self._queries, rows, log).write)
         with borrow(self._database, connection) as tx:
-            writing.put_into(groups | self._create_groups(missing, tx))
-            writing.beside = self._database
-            return writing.write(tx)
+            _place(rows, groups | self._create_groups(missing, tx))
+            return _Writing(self._queries, rows, log, self._database).write(tx)
 
     def _rows(self, wanted: Sequence[NewAction], now: int) -> list[Row]:
         """Raises EnqueueError, when nothing is written yet."""
@@ -128,18 +129,14 @@ class _Writing:
     """The unit that writes the rows. Run again, it knows what the last try wrote. `beside` is our
     own connection while the unit is a caller's."""
 
-    beside: Database | None = None
-
-    def __init__(self, queries: Queries, rows: Sequence[Row], log: Row) -> None:
+    def __init__(
+        self, queries: Queries, rows: Sequence[Row], log: Row, beside: Database | None = None
+    ) -> None:
         self._queries = queries
         self._rows = rows
         self._log = log
+        self._beside = beside
         self._ids: list[int | None] = []
-
-    def put_into(self, groups: Mapping[str, Any]) -> None:
-        """Gives each row its group's id."""
-        for row in self._rows:
-            row["group_id"] = groups[str(row["group"])]
 
     def write(self, tx: Transaction) -> list[int | None]:
         if tx.uncertain and self._is_there(tx):
@@ -181,10 +178,10 @@ class _Writing:
         """At a caller's REPEATABLE READ, the usual one, INSERT … SELECT would lock what it looked
         through, gaps included, and stop others' inserts until the caller commits. So there it is
         two looks without locks: at what is committed, and at what the caller wrote itself."""
-        if not self.beside:
+        if not self._beside:
             return tx.insert(self._queries["create_unique"], **row) or None
         alike = self._queries["alike"]
-        if self.beside.query(alike, **row) or tx.query(alike, **row):
+        if self._beside.query(alike, **row) or tx.query(alike, **row):
             return None
         return tx.insert_rows(self._queries["create"], [row])
 
@@ -208,6 +205,12 @@ def chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
 def _size(row: Row) -> int:
     """Bytes of the row's values, or a little more."""
     return 200 + 4 * len(str(row["hook"])) + sum(len(str(row[name])) for name in _ASCII)
+
+
+def _place(rows: Sequence[Row], groups: Mapping[str, Any]) -> None:
+    """Gives each row its group's id."""
+    for row in rows:
+        row["group_id"] = groups[str(row["group"])]
 
 
 def _identity(new: NewAction) -> Row:

@@ -41,8 +41,8 @@ _ADVICE = {
     1049: "there is no such database: check the name",
     1130: "the server refuses this host: check the account's host part",
     1142: "the account lacks a right: grant SELECT, INSERT and UPDATE on the four"
-    " actionscheduler tables, DELETE on the claims table, and SELECT on options; to clean or"
-    " delete, also DELETE on the actions and logs tables",
+    " actionscheduler tables, DELETE on the claims table, and SELECT on options; deleting actions"
+    " wants DELETE on actions and logs too",
     1146: "a table is missing: check the table prefix",
 }
 
@@ -128,7 +128,10 @@ class MySQL:
 
     def check_borrowed(self, connection: Any) -> None:
         if not isinstance(connection, pymysql.connections.Connection):
-            raise EnqueueError("connection= wants the PyMySQL connection of your transaction")
+            raise EnqueueError(
+                "connection= wants the PyMySQL connection of your transaction (of SQLAlchemy's"
+                " session: session.connection().connection.dbapi_connection)"
+            )
         open_ = connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS  # type: ignore[attr-defined]
         if connection.get_autocommit() and not open_:
             raise EnqueueError(NO_TRANSACTION)

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 from support.engine import Engine, handlers_for
-from support.queue import caller
+from support.fill import fill
+from support.measure import rows_read
+from support.queue import NoAnswer, caller
 from support.site import golden
 
 from compat import schedules
 from runner import EnqueueError, NewAction, Queue
+from runner.demo import shop
 from runner.operations import manage
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
@@ -125,6 +128,29 @@ def test_rows_that_cannot_be_read_are_listed(queue, site):
     assert (third.unreadable, third.args) == ("", [3])
     assert (nothing.at, nothing.group, bool(nothing.unreadable)) == (None, "", True)
     assert queue.cancel_all("h") == 4
+
+
+def test_looking_does_not_read_the_backlog(queue, site):
+    """With 80,000 rows, 8,000 of them pending of the hook, each look reads a few."""
+    hooks = tuple(f"py_hook_{n}" for n in range(5))
+    for mix in ("future", "complete"):
+        fill(site, 40_000, mix, hooks=hooks, now=NOW)
+    site.insert("groups", {"group_id": 7, "slug": "g"})
+    site.run(f"UPDATE {ACTIONS} SET group_id = 7 WHERE hook = 'py_hook_1' AND status = 'pending'")
+    site.run(f"ANALYZE TABLE {ACTIONS}")
+    looks = [
+        lambda: queue.next("py_hook_1"),
+        lambda: queue.next("py_hook_1", group="g"),
+        lambda: queue.has("py_hook_1", [-1]) or True,
+        lambda: queue.list("py_hook_1", status="pending", limit=5),
+        lambda: queue.cancel("py_hook_1"),
+        lambda: queue.enqueue("py_hook_1", [-1], unique=True),
+        lambda: queue.enqueue("py_hook_1", unique="hook") is None,
+    ]
+    for number, look in enumerate(looks):
+        before = rows_read(queue._database)
+        assert look()
+        assert rows_read(queue._database) - before <= 50, number
 
 
 @pytest.mark.parametrize("far", [10**18, -(10**15), 253_402_300_800])
@@ -271,28 +297,29 @@ def test_deleting_takes_the_logs_along(queue, site):
     assert manage.delete(queue._database, queue._lookup._site, []) == []
 
 
-class NoAnswer:
-    """A connection that breaks after the server has committed."""
-
-    def __init__(self, connection) -> None:
-        self._connection = connection
-
-    def __getattr__(self, name):
-        return getattr(self._connection, name)
-
-    def commit(self):
-        self._connection.commit()
-        self._connection.close()
-        raise OSError("gone")
-
-
 @pytest.mark.parametrize("verb", [manage.cancel, manage.delete])
 def test_a_commit_without_an_answer_is_told_as_done(queue, site, verb):
     """What the lost answer was about is done once, and told."""
     queue.many(NewAction("h", [n]) for n in range(3))
-    queue._database._connection = NoAnswer(queue._database._connection)
+    queue._database._connection = NoAnswer(queue._database._connection, done=True)
     assert verb(queue._database, queue._lookup._site, [1, 2]) == [1, 2]
     assert [log for log in site.logs(1) if log != "action created"] == (
         ["action canceled"] if verb is manage.cancel else []
     )
     assert len(site.rows()) == (3 if verb is manage.cancel else 1)
+
+
+def test_the_same_on_sqlite(tmp_path):
+    """The embedded default looks, cancels and deletes like the server."""
+    shop.build(tmp_path / "shop.sqlite", NOW)
+    with Queue.open(f"sqlite:///{tmp_path}/shop.sqlite") as queue:
+        soon = queue.enqueue("H", {"a": 1}, group="g", unique=True)
+        assert queue.enqueue("h", {"a": 1}, group="G", unique=True) is None
+        late = queue.schedule("h", NOW + 60, [2], group="g")
+        assert queue.next("h", [2]).at == date(NOW + 60)
+        assert [action.id for action in queue.list(group="G")] == [late, soon]
+        assert queue.cancel("h", {"a": 1}) == soon
+        assert queue.cancel_all("demo_send_mail", group="demo") == 80
+        assert manage.delete(queue._database, queue._lookup._site, [soon, late]) == [soon, late]
+        assert not queue.has("h")
+        assert len(queue.list(status="canceled", limit=1000)) == 80

@@ -104,7 +104,8 @@ def test_dates(given, gmt, local):
 
 
 @pytest.mark.parametrize(
-    ("priority", "stored"), [(0, 0), (255, 255), (256, 255), (-1, 0), (7.9, 7), (-0.5, 0)]
+    ("priority", "stored"),
+    [(0, 0), (255, 255), (256, 255), (-1, 0), (7.9, 7), (-0.5, 0), (10**400, 255)],
 )
 def test_priorities_are_brought_into_range(priority, stored):
     """As in PHP numbers beyond the range count as its end, and fractions are cut."""
