@@ -58,7 +58,7 @@ class RunOptions:
     force: bool = False
     inline: bool = False
     expiry: int = TIMEOUT
-    ids: Sequence[int] = ()
+    ids: Sequence[int] | None = None
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class App:
     def run(self, options: RunOptions, stop: Stop, progress: Progress | None = None) -> Summary:
         """Drains what is due. Raises RunnerError when it cannot work."""
         progress = progress or Progress()
-        alone = not (options.force or options.ids)
+        alone = not options.force and options.ids is None
         lock = self._lock_name(options.groups) if alone else None
         with self.open(lock) as (database, site):
             check_mode(options.mode, site, database.dialect, len(self.handlers))
@@ -160,7 +160,7 @@ class App:
         self, database: Database, site: Site, queries: Queries, options: RunOptions
     ) -> Native:
         hooks = self.handlers.hooks
-        if options.ids:
+        if options.ids is not None:
             return Chosen(queries, hooks, options.ids, expiry=options.expiry)
         return Native(
             queries,

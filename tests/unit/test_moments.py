@@ -69,9 +69,10 @@ def test_nonsense_is_refused_with_examples(text):
         moment("--before", text, span_is=-1)
 
 
-def test_no_moment_lies_before_1970():
-    """So long ago that there was no clock yet counts as the beginning."""
+def test_moments_end_where_dates_end():
+    """So long ago that there was no clock yet is the beginning; DATETIME ends with 9999."""
     assert moment("--x", "9999 weeks ago").at(AT) == 0
+    assert moment("--x", "in 418000 weeks").at(AT) == 253_402_300_799
 
 
 SPANS = {
