@@ -18,6 +18,7 @@ from support.shell import Shell, complains
 from compat import schedules
 from compat.site_time import sql_date
 from runner import Handlers
+from runner.demo.shop import build
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 HOUR = 3600
@@ -482,10 +483,21 @@ def test_delete_takes_the_log_along(shell, queue):
 
 
 JOBS = """
+import os, signal
 from runner import Fail, Handlers, RetryPolicy
 
 handlers = Handlers(retry=RetryPolicy.fixed(60))
 ran = []
+meanwhile = []
+
+@handlers.on("meddle")
+def meddle():
+    for step in meanwhile:
+        step()
+
+@handlers.on("quit")
+def quit():
+    os.kill(os.getpid(), signal.SIGTERM)
 
 @handlers.on("sync", "mail", "soon")
 def sync(*args, **named):
@@ -511,7 +523,7 @@ def run(shell, tmp_path, monkeypatch, request):
     def call(*words: str):
         return shell("action", "run", "--inline", "--handlers", f"{name}:handlers", *words)
 
-    call.ran = lambda: __import__(name).ran
+    call.module = lambda: __import__(name)
     return call
 
 
@@ -540,7 +552,7 @@ def test_the_order_given_beats_priority_and_date(run, queue):
     """What `runner run` would take last comes first when it is named first."""
     late = queue.add("sync", ["late"], at=NOW + HOUR, priority=200)
     assert run(str(late), "1", "2", str(late)).returncode == 0
-    assert run.ran() == [["late"], [1], [2]]
+    assert run.module().ran == [["late"], [1], [2]]
 
 
 def test_what_cannot_be_run_is_named_and_the_others_run(run, queue):
@@ -556,7 +568,7 @@ def test_what_cannot_be_run_is_named_and_the_others_run(run, queue):
         f"runner: action {claimed} is held by claim 9: a run is about to run it",
         "runner: action 7 is failed: only pending actions can be run",
     ]
-    assert run.ran() == [[1]]
+    assert run.module().ran == [[1]]
 
 
 def test_when_nothing_can_be_run_nothing_is_written(run, queue):
@@ -600,6 +612,69 @@ def test_an_unreadable_row_is_canceled_and_named(run, queue):
     assert done.returncode == 1
     assert done.stderr.startswith("runner: action 1 is canceled: it cannot be read: its args")
     assert [queue.row(id_)["status"] for id_ in (1, 2)] == ["canceled", "complete"]
+
+
+def test_what_was_taken_meanwhile_is_named(run, queue):
+    """Canceled by somebody while another action ran: it is not run, and exit 1."""
+    first = str(queue.add("meddle", at=NOW))
+    cancel = "UPDATE wp_actionscheduler_actions SET status = 'canceled' WHERE action_id = 1"
+    run("4")  # makes the module
+    run.module().meanwhile.append(lambda: queue.run(cancel))
+    done = run(first, "1", "2")
+    assert done.returncode == 1
+    assert done.stderr == "runner: action 1 was not run: another run took it, or it was changed\n"
+    assert run.module().ran == [[2]]
+
+
+def test_a_signal_ends_it_after_the_current_action(run, queue):
+    """What had not begun is handed back untouched and named."""
+    first = str(queue.add("quit", at=NOW))
+    done = run(first, "1")
+    assert (done.returncode, done.stderr) == (
+        1, "runner: action 1 was not run: SIGTERM came before it\n",
+    )  # fmt: skip
+    assert done.stdout.splitlines()[0] == f"action {first} (quit) is complete"
+    row = queue.row(1)
+    assert (row["status"], row["claim_id"], row["attempts"]) == ("pending", "0", "0")
+
+
+def test_older_tables_work(run, shell, queue):
+    """Without the priority column and the newer indexes (schemas 3 to 6)."""
+    keys = (
+        "claim_id_status_priority_scheduled_date_gmt",
+        "status_last_attempt_gmt",
+        "status_claim_id",
+    )
+    for key in keys:
+        queue.run(f"ALTER TABLE wp_actionscheduler_actions DROP KEY {key}")
+    queue.run("ALTER TABLE wp_actionscheduler_actions DROP COLUMN priority")
+    assert shell.out("action", "list", "--field", "priority", "--hook", "mail") == "10\n"
+    id_ = shell.out("action", "create", "sync", "async", "--priority", "3", "--porcelain").strip()
+    assert shell.out("action", "get", id_, "--field", "priority") == "10\n"
+    assert run("3", id_).stdout.splitlines()[0] == "action 3 (mail) is complete"
+    assert shell.out("action", "cancel", "1") == "canceled 1 action\n"
+    assert shell.out("action", "delete", "2") == "deleted action 2\n"
+    shown = shell.out("clean", "--all", "--before", "now", "--status", "failed,complete,canceled")
+    assert shown.startswith("deleted 4 actions (failed 1, complete 2, canceled 1) in ")
+
+
+def test_the_embedded_default_knows_every_command(shell, tmp_path):
+    """The same commands on the demo's SQLite file."""
+    build(tmp_path / "shop.sqlite", NOW)
+    shell.environ.setenv("RUNNER_DSN", f"sqlite://{tmp_path}/shop.sqlite")
+    shell.environ.setenv("RUNNER_HANDLERS", "runner.demo.handlers:handlers")
+    assert shell.out("action", "list", "--past-due", "--format", "count") == "221\n"
+    words = ("--hook", "DEMO_clean_carts", "--group", "demo", "--order", "desc", "--format", "ids")
+    id_ = shell.out("action", "list", *words).strip()
+    assert shell.out("action", "get", id_, "--field", "recurring") == "yes\n"
+    assert shell.out("action", "run", "1", "--inline", "--quiet") == ""
+    assert "action complete via Python runner" in shell.out("action", "logs", "1")
+    new = shell.out("action", "create", "demo", "in 5m", "--unique", "--porcelain").strip()
+    assert shell("action", "create", "demo", "now", "--unique").stdout == ""
+    assert shell.out("action", "next", "demo").endswith(" UTC\n")
+    assert shell.out("action", "cancel", new) == "canceled 1 action\n"
+    assert shell.out("action", "delete", new) == f"deleted action {new}\n"
+    assert shell.out("clean", "--before", "now").startswith("deleted 1 action (complete 1) in ")
 
 
 def test_run_refuses_where_php_may_be_alive(run, shell, queue):
