@@ -35,9 +35,8 @@ def borrow(database: Database, connection: Any) -> Iterator[Transaction]:
     transaction: then each statement would commit by itself.
     """
     driver = database.driver
-    driver.check_borrowed(connection)
     tx = Transaction(Borrowed(driver, connection))
-    with driver.ready(tx):
+    with driver.lend(connection, tx):
         tx.execute("SAVEPOINT wp_action_runner")
         try:
             yield tx

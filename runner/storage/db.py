@@ -59,9 +59,10 @@ class Driver(Protocol):
 
     def cursor(self, connection: Any) -> Any: ...
 
-    def check_borrowed(self, connection: Any) -> None: ...
-
-    def ready(self, borrowed: Transaction) -> AbstractContextManager[None]: ...
+    def lend(self, connection: Any, tx: Transaction) -> AbstractContextManager[None]:
+        """Makes a caller's connection fit for our statements, which go over `tx`, and gives it
+        back as it was. Raises EnqueueError when it is none, or has no transaction."""
+        ...
 
 
 class Answer(NamedTuple):

@@ -80,6 +80,18 @@ def _default_socket(host: str) -> str | None:
     return next((path for path in _SOCKETS if Path(path).is_socket()), None)
 
 
+def _check_transaction(connection: Any) -> None:
+    """Without autocommit the first statement opens one."""
+    if not isinstance(connection, pymysql.connections.Connection):
+        raise EnqueueError(
+            "connection= wants the PyMySQL connection of your transaction (of SQLAlchemy's"
+            " session: session.connection().connection.dbapi_connection)"
+        )
+    status = connection.server_status  # type: ignore[attr-defined]
+    if connection.get_autocommit() and not status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
+        raise EnqueueError(NO_TRANSACTION)
+
+
 class MySQL:
     """PyMySQL connections for one site. `table` is the actions table with its prefix."""
 
@@ -126,32 +138,23 @@ class MySQL:
         """A cursor that gives tuples, whatever the connection was told to give."""
         return connection.cursor(pymysql.cursors.Cursor)
 
-    def check_borrowed(self, connection: Any) -> None:
-        if not isinstance(connection, pymysql.connections.Connection):
-            raise EnqueueError(
-                "connection= wants the PyMySQL connection of your transaction (of SQLAlchemy's"
-                " session: session.connection().connection.dbapi_connection)"
-            )
-        open_ = connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS  # type: ignore[attr-defined]
-        if connection.get_autocommit() and not open_:
-            raise EnqueueError(NO_TRANSACTION)
-
     @contextmanager
-    def ready(self, borrowed: Transaction) -> Iterator[None]:
-        """The caller's session with our modes, and afterwards with its own again."""
+    def lend(self, connection: Any, tx: Transaction) -> Iterator[None]:
+        """The caller's session has our modes meanwhile, and afterwards its own again."""
+        _check_transaction(connection)
         queries = Queries("site.sql", "mysql", {})
-        found = borrowed.query(queries["caller_session"])[0]
+        found = tx.query(queries["caller_session"])[0]
         if str(found["place"]).casefold() != self._dsn.database.casefold():
             raise EnqueueError(
                 f"the connection is in database {found['place']!r}, the site in"
                 f" {self._dsn.database!r}"
             )
-        borrowed.execute(queries["session_modes"], modes=_MODES)
+        tx.execute(queries["session_modes"], modes=_MODES)
         try:
             yield
         finally:
             with suppress(*self.errors()):  # a lost connection has no modes, and told why
-                borrowed.execute(queries["session_modes"], modes=found["modes"])
+                tx.execute(queries["session_modes"], modes=found["modes"])
 
     def errors(self) -> tuple[type[Exception], ...]:
         return (pymysql.err.MySQLError, OSError, struct.error, RuntimeError)

@@ -54,18 +54,17 @@ class SQLite:
         cursor.row_factory = None
         return cursor
 
-    def check_borrowed(self, connection: Any) -> None:
-        """Begins the transaction that the caller's next write would begin by itself."""
+    @contextmanager
+    def lend(self, connection: Any, tx: Transaction) -> Iterator[None]:  # noqa: ARG002  nothing to set
+        """Begins the transaction that the caller's next write would begin by itself: a savepoint
+        without one would commit."""
         if not isinstance(connection, sqlite3.Connection):
             raise EnqueueError("connection= wants the sqlite3 connection of your transaction")
-        if connection.in_transaction:
-            return
-        if connection.isolation_level is None or getattr(connection, "autocommit", None) is True:
-            raise EnqueueError(NO_TRANSACTION)
-        connection.execute("BEGIN IMMEDIATE")
-
-    @contextmanager
-    def ready(self, borrowed: Transaction) -> Iterator[None]:  # noqa: ARG002  nothing to set
+        if not connection.in_transaction:
+            by_itself = getattr(connection, "autocommit", None) is True  # from Python 3.12 on
+            if connection.isolation_level is None or by_itself:
+                raise EnqueueError(NO_TRANSACTION)
+            connection.execute("BEGIN IMMEDIATE")
         yield
 
     def errors(self) -> tuple[type[Exception], ...]:
