@@ -31,6 +31,7 @@ OPTIONAL = frozenset({"priority", "unique_key"})
 
 HOOK_INDEX = ("hook", "status", "scheduled_date_gmt")
 CLAIM_INDEX = ("claim_id", "status", "priority", "scheduled_date_gmt")
+RETENTION_INDEX = ("status", "last_attempt_gmt")
 
 
 class UnknownShape(ValueError):
@@ -45,6 +46,7 @@ class Shape:
     unique_key: bool
     hook_index: str | None
     claim_index: str | None
+    retention_index: str | None = None
 
 
 def shape(
@@ -68,6 +70,7 @@ def shape(
         unique_key="unique_key" in columns["actions"],
         hook_index=_index(indexes, HOOK_INDEX),
         claim_index=_index(indexes, CLAIM_INDEX),
+        retention_index=_index(indexes, RETENTION_INDEX),
     )
 
 

@@ -20,7 +20,7 @@ from runner.operations.worker import Worker
 from runner.site import check_prefix, discover, identifiers
 from runner.sources.action_scheduler import ActionScheduler
 from runner.sources.journal import Journal
-from runner.sources.ownership import Native
+from runner.sources.ownership import Chosen, Native
 from runner.storage.db import Database
 from runner.storage.drivers import driver_of
 from runner.storage.queries import Queries
@@ -57,15 +57,28 @@ class App:
     clock: Clock = field(default_factory=SystemClock)
     log_level: str = "INFO"
 
-    def run(self, settings: Settings, stop: Stop, progress: Progress | None = None) -> Summary:
-        """Drains what is due. Raises RunnerError when it cannot work."""
+    def run(
+        self,
+        settings: Settings,
+        stop: Stop,
+        progress: Progress | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+    ) -> Summary:
+        """Drains what is due. Raises RunnerError when it cannot work.
+
+        With `ids`, these actions run instead, due or not, and beside any other run: the claim
+        alone decides who runs a row.
+        """
         progress = progress or Progress()
-        lock = None if settings.force else self._lock_name(settings.groups)
+        alone = not settings.force and ids is None
+        lock = self._lock_name(settings.groups) if alone else None
         with self.open(lock) as (database, site):
             check_mode(settings.mode, site, database.dialect, len(self.handlers))
             if progress.begin:
                 progress.begin(due_count(database, site, self.handlers.hooks))
-            return self._worker(database, site, settings, stop, progress)
+            source = self.source(database, site, settings, ids)
+            return self._worker(database, source, settings, stop, progress)
 
     @contextmanager
     def open(self, lock: str | None = None) -> Iterator[tuple[Database, Site]]:
@@ -91,7 +104,12 @@ class App:
         return "runner:" + hashlib.sha256(facts.encode()).hexdigest()[:40]
 
     def _worker(
-        self, database: Database, site: Site, settings: Settings, stop: Stop, progress: Progress
+        self,
+        database: Database,
+        source: ActionScheduler,
+        settings: Settings,
+        stop: Stop,
+        progress: Progress,
     ) -> Summary:
         limits = Limits(
             self.clock,
@@ -107,7 +125,7 @@ class App:
             else Processes(self.handlers, self.names, stop, self.clock, log_level=self.log_level)
         )
         worker = Worker(
-            self.source(database, site, settings),
+            source,
             executor,
             self.handlers,
             limits,
@@ -123,19 +141,29 @@ class App:
         finally:
             executor.close()
 
-    def source(self, database: Database, site: Site, settings: Settings) -> ActionScheduler:
+    def source(
+        self,
+        database: Database,
+        site: Site,
+        settings: Settings,
+        ids: Sequence[int] | None = None,
+    ) -> ActionScheduler:
         """The site's queue, for the hooks that have a handler here."""
         queries = Queries(
             "action_scheduler.sql", database.dialect, identifiers(site, database.dialect)
         )
-        ownership = Native(
-            queries,
-            self.handlers.hooks,
-            expiry=settings.expiry,
-            groups=_group_ids(database, queries, settings.groups, must_exist=True),
-            excluded=_group_ids(database, queries, settings.exclude_groups, must_exist=False),
-            urgent=site.shape.claim_index is not None,
-        )
+        hooks = self.handlers.hooks
+        if ids is not None:
+            ownership: Native = Chosen(queries, hooks, ids, expiry=settings.expiry)
+        else:
+            ownership = Native(
+                queries,
+                hooks,
+                expiry=settings.expiry,
+                groups=_group_ids(database, queries, settings.groups, must_exist=True),
+                excluded=_group_ids(database, queries, settings.exclude_groups, must_exist=False),
+                urgent=site.shape.claim_index is not None,
+            )
         return ActionScheduler(
             database, queries, ownership, Journal(queries, site.zone, site.log_charset)
         )

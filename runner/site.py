@@ -159,6 +159,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
     return site.tables.identifiers() | {
         "hook_index": hint(found.hook_index),
         "claim_index": hint(found.claim_index),
+        "retention_index": hint(found.retention_index),
         "now": "UNIX_TIMESTAMP(NOW(6))" if mysql else "UNIX_TIMESTAMP()",
         "dual": "FROM DUAL" if mysql else "",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",

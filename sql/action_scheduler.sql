@@ -57,6 +57,12 @@ FROM (
   ) AS claimed
 ) AS expired
 
+-- name: chosen
+-- Rows that were chosen by id, due or not, if they may be claimed.
+SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt, {now} AS now
+FROM {actions}
+WHERE action_id IN (:ids) AND claim_id = 0 AND status = 'pending' AND HEX(hook) IN (:hooks_hex)
+
 -- name: lock_due
 -- Locks candidates by primary key and reads them whole: what is returned is ours to claim.
 SELECT action_id, hook, status, {priority} AS priority, args, extended_args, schedule, group_id,

@@ -1,4 +1,4 @@
--- Changes by a person or by the site's own code.
+-- Changes by a person or by the site's own code, and what cleaning deletes.
 
 -- name: lock_pending
 -- Which of these still wait, under lock, with the database's time.
@@ -15,10 +15,46 @@ WHERE action_id IN (:ids) AND status = 'pending'
 SELECT action_id, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
 WHERE action_id IN (:ids) AND status <> 'in-progress' {lock}
 
+-- name: lock_any
+-- Which of these are there, under lock.
+SELECT action_id, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
+WHERE action_id IN (:ids) {lock}
+
 -- name: delete_logs
 -- Their story goes first.
 DELETE FROM {logs} WHERE action_id IN (:ids)
 
 -- name: delete
--- Then the actions.
-DELETE FROM {actions} WHERE action_id IN (:ids) AND status <> 'in-progress'
+-- Then the actions, which are locked.
+DELETE FROM {actions} WHERE action_id IN (:ids)
+
+-- name: old
+-- Finished rows of one status that were last touched up to :cutoff, from a place on: a short range
+-- of the index (status, last_attempt_gmt), read once however many rows are passed over. A zero
+-- date counts as old, NULL never matches (as Action Scheduler's cleaner reads it).
+SELECT action_id, hook, last_attempt_gmt FROM (
+  SELECT * FROM (
+    SELECT action_id, hook, last_attempt_gmt FROM {actions} {retention_index}
+    WHERE status = :status AND last_attempt_gmt = :after AND action_id > :after_id
+      AND last_attempt_gmt <= :cutoff
+    ORDER BY action_id LIMIT :limit
+  ) AS same_second
+  UNION ALL
+  SELECT * FROM (
+    SELECT action_id, hook, last_attempt_gmt FROM {actions} {retention_index}
+    WHERE status = :status AND last_attempt_gmt > :after AND last_attempt_gmt <= :cutoff
+    ORDER BY last_attempt_gmt, action_id LIMIT :limit
+  ) AS later
+) AS old
+ORDER BY last_attempt_gmt, action_id LIMIT :limit
+
+-- name: old_in_all
+-- How many rows `old` would pass: for a progress bar.
+SELECT COUNT(*) AS actions FROM {actions} {retention_index}
+WHERE status = :status AND last_attempt_gmt <= :cutoff
+
+-- name: lock_old
+-- The rows of these that still are what they were, locked by primary key until the commit.
+SELECT action_id FROM {actions} {by_key}
+WHERE action_id IN (:ids) AND status = :status AND last_attempt_gmt <= :cutoff
+{lock_free}

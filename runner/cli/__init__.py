@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -13,19 +14,31 @@ import click
 from runner.core.errors import RunnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 COMMANDS = {
     "run": "Run the due actions of your handlers, then end.",
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
+    "action": "List, create, cancel, delete and run single actions.",
+    "clean": "Delete old finished actions and their logs.",
     "handlers": "Show which hooks are handled, by what, and how they are retried.",
     "version": "Show versions.",
 }
 
 
-class _Lazy(click.Group):
-    """Knows its commands by name, so that one command does not pay for the others' imports."""
+class Lazy(click.Group):
+    """Knows its commands by name, so that one command does not pay for the others' imports.
+
+    `package` holds one module a command; `summaries` maps commands to their lines in the help.
+    """
+
+    def __init__(
+        self, *arguments: Any, package: str, summaries: Mapping[str, str], **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._package = package
+        self._summaries = summaries
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -35,23 +48,24 @@ class _Lazy(click.Group):
             return 0
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's interface
-        return list(COMMANDS)
+        return list(self._summaries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._summaries:
             return None
-        module = importlib.import_module(f"runner.cli.{cmd_name}")
-        command = module.command
+        command = importlib.import_module(f"{self._package}.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  ours
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self._summaries.items()))
 
 
 @click.group(
-    cls=_Lazy,
+    cls=Lazy,
+    package="runner.cli",
+    summaries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example:  runner run --handlers shop.jobs:handlers --batch-size 25",
 )
@@ -73,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # data need not fit the terminal
     try:
         result = cli.main(args=given, prog_name="runner", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -81,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        _complain(error.format_message() + _hint(error))
+        complain(error.format_message() + _hint(error))
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -96,9 +112,9 @@ def _exit_code(error: Exception) -> int:
     """Says what went wrong, each problem in one line."""
     if isinstance(error, RunnerError):
         for problem in error.problems:
-            _complain(problem)
+            complain(problem)
         return error.exit_code
-    _complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
     return 1
 
 
@@ -107,7 +123,7 @@ def _hint(error: click.ClickException) -> str:
     return f" (see `{context.command_path} --help`)" if context else ""
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
     """One line on stderr, whatever the text holds."""
     click.echo("runner: " + printable(text), err=True)
 

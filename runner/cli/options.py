@@ -12,7 +12,7 @@ import click
 
 from runner.app import App
 from runner.config import Resolved, definitions, find, resolve
-from runner.core.errors import ConfigError
+from runner.core.errors import ConfigError, UsageError
 from runner.handlers import Handlers, loading
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def settings_options(*sections: str) -> Callable[[F], F]:
-    """Adds a flag for every setting of these sections, and --config."""
-    flags = [s for s in definitions().values() if s.flag and s.section in sections]
+def settings_options(*wanted: str) -> Callable[[F], F]:
+    """Adds --config, and a flag for every setting of these sections or names."""
+    flags = [s for s in definitions().values() if s.flag and {s.section, s.name} & {*wanted}]
 
     def decorate(function: F) -> F:
         for setting in reversed(flags):
@@ -63,17 +63,32 @@ def _type(setting: Setting) -> click.ParamType[Any] | None:
     return click.FloatRange(0) if isinstance(setting.default, float) else None
 
 
-def resolved(flags: Mapping[str, Any]) -> Resolved:
-    """The settings, given a command's flags (`config` among them)."""
-    given = {name: value for name, value in flags.items() if name != "config"}
-    return resolve(given, os.environ, flags.get("config"))
+def resolved(options: Mapping[str, Any]) -> Resolved:
+    """The settings, given a command's options: those that are settings, and `config`."""
+    given = {name: options[name] for name in definitions() if name in options}
+    return resolve(given, os.environ, options.get("config"))
 
 
-def make_app(flags: Mapping[str, Any] | Resolved, *, required: bool = True) -> App:
+def site_app(options: Mapping[str, Any]) -> App:
+    """The app for a command that calls no handlers."""
+    return _app(resolved(options), Handlers(), [])
+
+
+def make_app(found: Resolved, *, required: bool = True) -> App:
     """The app for a command. With `required`, raises ConfigError when no handler is named."""
-    found = flags if isinstance(flags, Resolved) else resolved(flags)
-    loaded, names = load_handlers(found, required=required)
-    return App(find(found, os.environ, Path.cwd()), loaded, names)
+    return _app(found, *load_handlers(found, required=required))
+
+
+def _app(found: Resolved, handlers: Handlers, names: list[str]) -> App:
+    return App(find(found, os.environ, Path.cwd()), handlers, names)
+
+
+def names_list(option: str, value: str | None) -> tuple[str, ...]:
+    """`a,b` as a tuple, empty when the option was not given. Raises UsageError for no name."""
+    names = tuple(part.strip() for part in (value or "").split(",") if part.strip())
+    if value is not None and not names:
+        raise UsageError(f"{option} names nothing: leave it out, or give names with commas between")
+    return names
 
 
 def load_handlers(found: Resolved, *, required: bool) -> tuple[Handlers, list[str]]:

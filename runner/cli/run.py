@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.app import Progress
 from runner.cli.options import log_level, make_app, resolved, settings_options
+from runner.cli.progress import Bar
 from runner.core.signals import Stop
 
 if TYPE_CHECKING:
-    from runner.core.model import Settlement, Summary
+    from runner.core.model import Summary
 
 EPILOG = """\b
 Examples:
@@ -50,15 +50,22 @@ def command(*, fail_on_error: bool, quiet: bool, as_json: bool, **flags: Any) ->
         app.handlers = app.handlers.only(wanted)
     app.log_level = log_level(quiet=quiet)
     stop = Stop()
-    with stop.listening(), _Bar(shown=not (quiet or as_json)) as bar:
-        summary = app.run(found.settings, stop, bar.progress())
-    _report(summary, quiet=quiet, as_json=as_json)
+    with stop.listening(), Bar(shown=not (quiet or as_json)) as bar:
+        begin = bar.begin if bar.shown else None  # counting what is due costs a question
+        progress = Progress(begin, lambda _: bar.update())
+        summary = app.run(found.settings, stop, progress)
+    report(summary, quiet=quiet, as_json=as_json)
+    return exit_code(summary, stop, fail_on_error=fail_on_error)
+
+
+def exit_code(summary: Summary, stop: Stop, *, fail_on_error: bool) -> int:
     if stop.now:
         return 128 + stop.number
     return 3 if fail_on_error and (summary.failed or summary.corrupt) else 0
 
 
-def _report(summary: Summary, *, quiet: bool, as_json: bool) -> None:
+def report(summary: Summary, *, quiet: bool, as_json: bool) -> None:
+    """The run's summary on stdout."""
     if as_json:
         click.echo(json.dumps(asdict(summary)))
     elif not quiet:
@@ -80,32 +87,3 @@ def _sentence(summary: Summary) -> str:
         f"claimed {summary.claimed}: {', '.join(parts)} in {summary.seconds:.1f} s"
         f" ({summary.stopped})"
     )
-
-
-class _Bar:
-    """A progress bar on stderr, when that is a terminal."""
-
-    def __init__(self, *, shown: bool) -> None:
-        self._shown = shown and sys.stderr.isatty()
-        self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.render_finish()
-
-    def progress(self) -> Progress:
-        return Progress(self._begin, self._settled) if self._shown else Progress()
-
-    def _begin(self, due: int) -> None:
-        if due:
-            self._bar = click.progressbar(
-                length=due, label="actions", file=sys.stderr, show_pos=True, update_min_steps=1
-            )
-            self._bar.render_progress()
-
-    def _settled(self, _: Settlement) -> None:
-        if self._bar:
-            self._bar.update(1)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import printable
-from runner.cli.options import make_app, settings_options
+from runner.cli.moments import duration
+from runner.cli.options import make_app, resolved, settings_options
 from runner.operations.report import snapshot
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, as_json: bool, **flags: Any) -> None:
     """Show what waits, runs and failed: all of it, and what has a Python handler."""
-    app = make_app(flags, required=False)
+    app = make_app(resolved(flags), required=False)
     with app.open() as (database, site):
         shown = snapshot(database, site, app.handlers.hooks)
     click.echo(json.dumps(shown.as_json()) if as_json else _text(shown))
@@ -52,13 +53,3 @@ def _text(shown: Snapshot) -> str:
     if shown.next_due_gmt:
         lines.append(f"next due     {shown.next_due_gmt} UTC")
     return "\n".join(lines).rstrip()
-
-
-def duration(seconds: int) -> str:
-    """`90061` as `1 d 1 h`: the two largest units."""
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])

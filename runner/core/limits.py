@@ -53,6 +53,12 @@ class Limits:
     def no_more_batches(self) -> bool:
         return bool(self.batches) and self.batches_claimed >= self.batches
 
+    def rest(self, seconds: float) -> None:
+        """A pause; a limit or a signal ends it."""
+        until = self.clock.monotonic() + seconds
+        while not self.reached() and (left := until - self.clock.monotonic()) > 0:
+            self.clock.sleep(min(left, 0.1))
+
 
 def peak_memory() -> int:
     """Peak resident memory of this process and its ended children, in bytes."""

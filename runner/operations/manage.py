@@ -45,15 +45,19 @@ def cancel(database: Database, site: Site, ids: Sequence[int], *, why: str = "")
     return _change(database, queries["lock_pending"], ids, write)
 
 
-def delete(database: Database, site: Site, ids: Sequence[int]) -> list[int]:
-    """Deletes actions with their logs, whatever their status but running; returns their ids."""
+def delete(
+    database: Database, site: Site, ids: Sequence[int], *, running: bool = False
+) -> list[int]:
+    """Deletes actions with their logs, whatever their status; returns their ids. One that is
+    running is left alone unless `running`: its worker would find that it lost it."""
     queries = _queries(database, site)
 
     def write(tx: Transaction, some: list[int], _now: int) -> None:
         tx.execute(queries["delete_logs"], ids=some)
         tx.execute(queries["delete"], ids=some)
 
-    return _change(database, queries["lock_not_running"], ids, write)
+    lock = queries["lock_any"] if running else queries["lock_not_running"]
+    return _change(database, lock, ids, write)
 
 
 def _change(database: Database, lock: str, ids: Sequence[int], write: Write) -> list[int]:

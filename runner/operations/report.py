@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from compat.site_time import epoch_of
 from runner.core.model import Status
-from runner.storage.queries import Queries
+from runner.storage.queries import Queries, hooks_hex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +71,3 @@ def due_count(database: Database, site: Site, hooks: Sequence[str]) -> int:
     """How many actions of these hooks are due."""
     queries = Queries("report.sql", database.dialect, site.tables.identifiers())
     return int(database.query(queries["due_of_hooks"], hooks_hex=hooks_hex(hooks))[0]["actions"])
-
-
-def hooks_hex(hooks: Sequence[str]) -> list[str]:
-    """Hooks for an exact comparison with HEX(hook), whatever the column's collation."""
-    return [hook.encode().hex().upper() for hook in hooks]

@@ -128,14 +128,8 @@ class Worker:
             self._turns(claim, batch)
         finally:
             self._source.release(claim, tuple(batch.waiting))
-        if claim.actions and self._pause and not self._limits.reached():
-            self._rest()
-
-    def _rest(self) -> None:
-        """The pause between batches; a signal ends it."""
-        until = self._clock.monotonic() + self._pause
-        while not self._limits.reached() and (left := until - self._clock.monotonic()) > 0:
-            self._clock.sleep(min(left, 0.1))
+        if claim.actions:
+            self._limits.rest(self._pause)
 
     def _count_claim(self, claim: Claim) -> None:
         self.summary.claimed += len(claim.actions) + claim.corrupt

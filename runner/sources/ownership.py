@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.storage.queries import numbered
+from runner.storage.queries import hooks_hex, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ class Native:
         parts = [numbered(due, ["hook"], i) for i in range(len(hooks))]
         values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
         values |= {"groups": self._groups or self._excluded}
-        values |= {"hooks_hex": [hook.encode().hex().upper() for hook in self._hooks]}
+        values |= {"hooks_hex": hooks_hex(self._hooks)}
         if urgent and self._urgent:
             text = self._filtered("urgent")
             parts += [numbered(text, ["urgency"], p) for p in range(NORMAL_PRIORITY)]
@@ -127,17 +127,45 @@ class Native:
         database.write(self.queries["release_claim"], patience=5, claim=claim)
 
 
+class Chosen(Native):
+    """The same for rows that somebody chose by id: due or not, in the order given, each once.
+
+    One that is retried is pending again under its id, but it has had its turn.
+    """
+
+    def __init__(
+        self, queries: Queries, hooks: Sequence[str], ids: Sequence[int], *, expiry: int
+    ) -> None:
+        super().__init__(queries, hooks, expiry=expiry)
+        self._left = list(dict.fromkeys(ids))
+
+    def find(self, database: Database, limit: int, *, expired: bool) -> Found:  # noqa: ARG002
+        """Sees those that are pending, free and not run yet; nothing that a dead worker left."""
+        hooks = hooks_hex(self._hooks)
+        rows = database.query(self.queries["chosen"], ids=self._left, hooks_hex=hooks)
+        seen = {row["action_id"]: row for row in rows}
+        order = [seen[id_] for id_ in self._left if id_ in seen]
+        return Found(
+            due=tuple(_candidate(row) for row in order[:limit]),
+            expired=(),
+            now=float(rows[0]["now"]) if rows else 0.0,
+        )
+
+    def mark(self, tx: Transaction, ids: Sequence[int], offset: int) -> int:
+        claim = super().mark(tx, ids, offset)
+        self._left = [id_ for id_ in self._left if id_ not in ids]
+        return claim
+
+
 def _best(rows: list[Row], kind: str, limit: int) -> tuple[Candidate, ...]:
     """The first `limit` in Action Scheduler's order: priority, attempts, date, id."""
-    seen = {
-        row["action_id"]: Candidate(
-            row["action_id"],
-            (row["priority"], row["attempts"], str(row["scheduled_date_gmt"]), row["action_id"]),
-        )
-        for row in rows
-        if row["kind"] == kind
-    }
+    seen = {row["action_id"]: _candidate(row) for row in rows if row["kind"] == kind}
     return tuple(sorted(seen.values(), key=lambda candidate: candidate.order)[:limit])
+
+
+def _candidate(row: Row) -> Candidate:
+    order = row["priority"], row["attempts"], str(row["scheduled_date_gmt"]), row["action_id"]
+    return Candidate(row["action_id"], order)
 
 
 def _chunks(items: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:

@@ -30,7 +30,7 @@ def to_action(row: Row, group: str) -> Action:
         id=row["action_id"],
         hook=row["hook"],
         args_text=stored or "",
-        schedule=_schedule(row["schedule"]),
+        schedule=schedule_of(row["schedule"]),
         group_id=row["group_id"],
         group=group,
         priority=row["priority"],
@@ -44,7 +44,7 @@ def _begins_before(row: Row) -> int:
     return max(int(row["attempts"]) - counted, 0)
 
 
-def _schedule(text: str | None) -> Schedule:
+def schedule_of(text: str | None) -> Schedule:
     if not text:
         raise Unreadable("its schedule is empty")
     try:

@@ -105,3 +105,8 @@ def bind(text: str, values: Mapping[str, object], mark: str) -> tuple[str, dict[
 def _split(text: str, percent: bool) -> tuple[str, ...]:
     """Text and names of parameters in turn."""
     return tuple(_PARAMETER.split(text.replace("%", "%%") if percent else text))
+
+
+def hooks_hex(hooks: Sequence[str]) -> list[str]:
+    """Hooks for an exact comparison with HEX(hook), whatever the column's collation."""
+    return [hook.encode().hex().upper() for hook in hooks]

@@ -40,6 +40,7 @@ def columns(*, add=(), without=(), required=()):
         pytest.param(("actions.priority", "actions.unique_key"), INDEXES, Shape(True, True, "hook_status_scheduled_date_gmt", "claim_id_status_priority_scheduled_date_gmt"), id="schema 9"),
         pytest.param(("actions.priority",), {"own": HOOK_INDEX, "other": CLAIM_INDEX}, Shape(True, False, "own", "other"), id="indexes of other names"),
         pytest.param(("actions.priority",), {"a": HOOK_INDEX[:2], "b": (*CLAIM_INDEX, "args"), "c": CLAIM_INDEX[::-1]}, Shape(True, False, None, None), id="indexes of other columns"),
+        pytest.param(("actions.priority",), {"status_last_attempt_gmt": ("status", "last_attempt_gmt")}, Shape(True, False, None, None, "status_last_attempt_gmt"), id="index for cleaning"),
         pytest.param(("actions.colour", "logs.level", "options.x"), {}, Shape(False, False, None, None), id="others' columns"),
     ],
 )  # fmt: skip

@@ -1,0 +1,117 @@
+"""`runner action cancel`: pending actions will not run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli import complain
+from runner.cli.action.inputs import args_column, number_of
+from runner.cli.options import settings_options, site_app
+from runner.core.errors import RunnerError, UsageError
+from runner.core.model import Status
+from runner.operations import manage
+from runner.operations.actions import Actions, Filter, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.site import Site
+    from runner.storage.db import Database
+
+EPILOG = """\b
+Examples:
+  runner action cancel 48211 48212
+  runner action cancel wpkite_sync_product --args '[42]'
+  runner action cancel wpkite_sync_product --yes
+  runner action cancel --group shop --all --yes
+
+\b
+What is all digits is an id, everything else a hook. A recurring action ends when it is canceled.
+"""
+
+
+@click.command("cancel", epilog=EPILOG)
+@settings_options("database")
+@click.argument("names", metavar="[HOOK | ID...]", nargs=-1)
+@click.option("--args", metavar="JSON", help="With exactly these args; without, any.")
+@click.option("--group", metavar="NAME", help="Of this group.")
+@click.option("--all", "everything", is_flag=True, help="All of --group, whatever their hook.")
+@click.option("--yes", is_flag=True, help="Cancel several without asking.")
+def command(
+    *,
+    names: tuple[str, ...],
+    args: str | None,
+    group: str | None,
+    everything: bool,
+    yes: bool,
+    **flags: Any,
+) -> int:
+    """Cancel pending actions: by their ids, or all that match a hook, args and a group.
+
+    Several matches are canceled only with --yes; on a terminal you are asked.
+    """
+    by_id = bool(names) and all(name.isdecimal() for name in names)
+    if by_id and (args is not None or group is not None or everything):
+        raise UsageError("ids stand alone: leave out --args, --group and --all, or give a hook")
+    if not by_id and len(names) > 1:
+        raise UsageError("give one hook, or ids (whole numbers)")
+    if not names and not (everything and group is not None):
+        raise UsageError("say what to cancel: ids, a hook, or --group NAME with --all")
+    ids = [number_of(name) for name in dict.fromkeys(names)] if by_id else []
+    wanted = Filter(
+        hook=None if by_id or not names else names[0],
+        args=args_column(args),
+        group=group,
+        statuses=(Status.PENDING,),
+    )
+    app = site_app(flags)
+    with app.open() as (database, site):
+        if by_id:
+            return _cancel_ids(database, site, ids)
+        return _cancel_matches(database, site, wanted, yes=yes)
+
+
+def _cancel_ids(database: Database, site: Site, ids: Sequence[int]) -> int:
+    """What is not pending is named."""
+    canceled = manage.cancel(database, site, ids)
+    left = [id_ for id_ in ids if id_ not in set(canceled)]
+    found = {action.id: action for action in Actions(database, site).read(left)}
+    for id_ in left:
+        if id_ in found:
+            complain(f"action {id_} is {found[id_].status}: only pending actions can be canceled")
+        else:
+            complain(f"there is no action {id_}")
+    if canceled:
+        click.echo(_sentence(len(canceled)))
+    return 1 if left else 0
+
+
+def _cancel_matches(database: Database, site: Site, wanted: Filter, *, yes: bool) -> int:
+    ids = Actions(database, site).ids(wanted, Page(order="id"))
+    if len(ids) > 1 and not yes and not _agreed(len(ids)):
+        raise click.Abort
+    if not ids:
+        click.echo("no pending action matches")
+        return 0
+    canceled = manage.cancel(database, site, ids)
+    click.echo(_sentence(len(canceled)))
+    if missed := len(ids) - len(canceled):
+        raise RunnerError(f"{missed} of them began or ended meanwhile")
+    return 0
+
+
+def _agreed(count: int) -> bool:
+    """Asks a person. Raises UsageError where there is none to ask."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"{count} pending actions match, nothing was canceled: narrow it by --args, --group or"
+            " an id, or say --yes"
+        )
+    return click.confirm(f"Cancel {count} pending actions?", err=True)
+
+
+def _sentence(count: int) -> str:
+    return f"canceled {count} action{'' if count == 1 else 's'}"
