@@ -1,4 +1,5 @@
-"""Puts the parts together: the only place that names concrete classes."""
+"""Puts the parts together: settings, database, site, and which rows are ours. What then works is
+put together by `engine`."""
 
 from __future__ import annotations
 
@@ -11,15 +12,9 @@ from typing import IO, TYPE_CHECKING
 
 from runner.core.clock import SystemClock
 from runner.core.errors import Busy, DatabaseError, UsageError
-from runner.core.limits import Limits
-from runner.executors.inline import Inline
-from runner.executors.processes import Processes
-from runner.operations.report import due_count
+from runner.core.summary import Summary
 from runner.operations.safety import check_mode
-from runner.operations.worker import Worker
-from runner.site import check_prefix, discover, identifiers
-from runner.sources.action_scheduler import ActionScheduler
-from runner.sources.journal import Journal
+from runner.site import action_queries, check_prefix, discover
 from runner.sources.ownership import Chosen, Native
 from runner.storage.db import Database
 from runner.storage.drivers import driver_of
@@ -30,13 +25,11 @@ if TYPE_CHECKING:
 
     from runner.config import Connection, Settings
     from runner.core.clock import Clock
-    from runner.core.model import Settlement, Summary
+    from runner.core.model import Settlement
     from runner.core.signals import Stop
     from runner.handlers.registry import Handlers
     from runner.site import Site, Tables
     from runner.storage.db import Driver
-
-MEGABYTE = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -70,15 +63,18 @@ class App:
         With `ids`, these actions run instead, due or not, and beside any other run: the claim
         alone decides who runs a row.
         """
-        progress = progress or Progress()
         alone = not settings.force and ids is None
-        lock = self._lock_name(settings.groups) if alone else None
-        with self.open(lock) as (database, site):
+        with self.open(self._lock_name(settings.groups) if alone else None) as (database, site):
             check_mode(settings.mode, site, database.dialect, len(self.handlers))
-            if progress.begin:
-                progress.begin(due_count(database, site, self.handlers.hooks))
-            source = self.source(database, site, settings, ids)
-            return self._worker(database, source, settings, stop, progress)
+            ownership = self.ownership(database, site, settings, ids)
+            if not ownership.find(database, settings.batch_size, expired=True):
+                return Summary()
+            # Most runs from cron end above: what works is loaded when there is work.
+            from runner import engine  # noqa: PLC0415
+
+            return engine.drain(
+                self, database, site, ownership, settings=settings, stop=stop, progress=progress
+            )
 
     @contextmanager
     def open(self, lock: str | None = None) -> Iterator[tuple[Database, Site]]:
@@ -103,69 +99,25 @@ class App:
         facts = "\0".join([self.connection.dsn.place(), self.connection.prefix, *sorted(groups)])
         return "runner:" + hashlib.sha256(facts.encode()).hexdigest()[:40]
 
-    def _worker(
-        self,
-        database: Database,
-        source: ActionScheduler,
-        settings: Settings,
-        stop: Stop,
-        progress: Progress,
-    ) -> Summary:
-        limits = Limits(
-            self.clock,
-            stop,
-            seconds=settings.time_limit,
-            jobs=settings.max_jobs,
-            batches=settings.batches,
-            memory=settings.memory_limit * MEGABYTE,
-        )
-        executor = (
-            Inline(self.handlers, self.clock)
-            if settings.inline
-            else Processes(self.handlers, self.names, stop, self.clock, log_level=self.log_level)
-        )
-        worker = Worker(
-            source,
-            executor,
-            self.handlers,
-            limits,
-            self.clock,
-            batch_size=settings.batch_size,
-            pause=settings.pause,
-            expiry=settings.expiry,
-            on_settled=progress.settled,
-        )
-        database.hurry = lambda: stop.now
-        try:
-            return worker.run()
-        finally:
-            executor.close()
-
-    def source(
+    def ownership(
         self,
         database: Database,
         site: Site,
         settings: Settings,
         ids: Sequence[int] | None = None,
-    ) -> ActionScheduler:
-        """The site's queue, for the hooks that have a handler here."""
-        queries = Queries(
-            "action_scheduler.sql", database.dialect, identifiers(site, database.dialect)
-        )
+    ) -> Native:
+        """Which rows are ours: those of the hooks that have a handler here."""
+        queries = action_queries(site, database.dialect)
         hooks = self.handlers.hooks
         if ids is not None:
-            ownership: Native = Chosen(queries, hooks, ids, expiry=settings.expiry)
-        else:
-            ownership = Native(
-                queries,
-                hooks,
-                expiry=settings.expiry,
-                groups=_group_ids(database, queries, settings.groups, must_exist=True),
-                excluded=_group_ids(database, queries, settings.exclude_groups, must_exist=False),
-                urgent=site.shape.claim_index is not None,
-            )
-        return ActionScheduler(
-            database, queries, ownership, Journal(queries, site.zone, site.log_charset)
+            return Chosen(queries, hooks, ids, expiry=settings.expiry)
+        return Native(
+            queries,
+            hooks,
+            expiry=settings.expiry,
+            groups=_group_ids(database, queries, settings.groups, must_exist=True),
+            excluded=_group_ids(database, queries, settings.exclude_groups, must_exist=False),
+            urgent=site.shape.claim_index is not None,
         )
 
 

@@ -148,6 +148,11 @@ def has_skip_locked(server: str) -> bool:
     return version >= ((10, 6, 0) if "MariaDB" in server else (8, 0, 1))
 
 
+def action_queries(site: Site, dialect: str) -> Queries:
+    """The statements on Action Scheduler's tables, made for this site."""
+    return Queries("action_scheduler.sql", dialect, identifiers(site, dialect))
+
+
 def identifiers(site: Site, dialect: str) -> dict[str, str]:
     """What fills the braces of `action_scheduler.sql` for this site."""
     mysql = dialect == "mysql"

@@ -6,7 +6,6 @@ import importlib
 import io
 import os
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -103,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001  a user gets a line, no traceback
         if debug:
+            import traceback  # noqa: PLC0415  only when asked for
+
             traceback.print_exc()
         sys.exit(_exit_code(error))
     sys.exit(result if isinstance(result, int) else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from runner.cli.progress import Bar
 from runner.core.signals import Stop
 
 if TYPE_CHECKING:
-    from runner.core.model import Summary
+    from runner.core.summary import Summary
 
 EPILOG = """\b
 Examples:
@@ -67,6 +66,8 @@ def exit_code(summary: Summary, stop: Stop, *, fail_on_error: bool) -> int:
 def report(summary: Summary, *, quiet: bool, as_json: bool) -> None:
     """The run's summary on stdout."""
     if as_json:
+        import json  # noqa: PLC0415  cron's runs have no use for it
+
         click.echo(json.dumps(asdict(summary)))
     elif not quiet:
         click.echo(_sentence(summary))

@@ -5,7 +5,6 @@ Every problem is collected, so that a user hears of all of them at once.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -16,7 +15,7 @@ from runner.config.settings import Setting, Settings, definitions
 from runner.core.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FILE_NAME = "runner.toml"
 
@@ -135,9 +134,14 @@ def _suspect(environ: Mapping[str, str], wrong: list[str]) -> None:
     for name in environ:
         if name.startswith("RUNNER_") and name not in names and not name.startswith("RUNNER_TEST_"):
             short = {n.removeprefix("RUNNER_"): n for n in names}
-            near = difflib.get_close_matches(name.removeprefix("RUNNER_"), short, 1, SIMILAR)
-            if near:
-                wrong.append(f"{name} is no setting: did you mean {short[near[0]]}?")
+            if near := _nearest(name.removeprefix("RUNNER_"), short, SIMILAR):
+                wrong.append(f"{name} is no setting: did you mean {short[near]}?")
+
+
+def _nearest(word: str, words: Iterable[str], likeness: float) -> str | None:
+    import difflib  # noqa: PLC0415  for slips only
+
+    return next(iter(difflib.get_close_matches(word, list(words), 1, likeness)), None)
 
 
 def variable(
@@ -205,8 +209,8 @@ class _Toml:
 
     def _unknown(self, key: str) -> None:
         names = [s.name for s in definitions().values() if not s.flag_only]
-        near = difflib.get_close_matches(key, names, 1)
-        hint = f"did you mean {near[0]}?" if near else "`runner config` lists them all"
+        near = _nearest(key, names, 0.6)
+        hint = f"did you mean {near}?" if near else "`runner config` lists them all"
         self._wrong.append(f"{self._file}: {key} is no setting: {hint}")
 
     def _text(self, setting: Setting, key: str, value: Any) -> str | None:

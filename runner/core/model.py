@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -166,21 +166,3 @@ class Held:
     started: tuple[Action, ...] = ()
     unmarked: tuple[Action, ...] = ()
     lost: tuple[Action, ...] = ()
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a run did, in actions."""
-
-    claimed: int = 0
-    completed: int = 0
-    retried: int = 0
-    snoozed: int = 0
-    failed: int = 0
-    canceled: int = 0
-    corrupt: int = 0
-    lost: int = 0
-    taken_back: int = 0
-    contended: bool = False
-    seconds: float = 0.0
-    stopped: str = field(default="nothing left")

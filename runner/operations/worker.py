@@ -18,8 +18,8 @@ from runner.core.model import (
     Retried,
     Settlement,
     Snoozed,
-    Summary,
 )
+from runner.core.summary import Summary
 from runner.operations.windows import Pace
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ class ActionScheduler:
         for attempt in range(CONTENDED_TRIES):
             monotonic = self._database.clock.monotonic()
             found = self._ownership.find(self._database, limit, expired=expired)
-            if not found.due and not found.expired:
+            if not found:
                 return None
             try:
                 claim = self._take(found, monotonic)

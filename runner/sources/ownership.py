@@ -41,6 +41,9 @@ class Found:
     expired: tuple[Candidate, ...]
     now: float
 
+    def __bool__(self) -> bool:
+        return bool(self.due or self.expired)
+
 
 class Native:
     """Ownership by `claim_id`. `hooks` are those with a Python handler: no other row is read.

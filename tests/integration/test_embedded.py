@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from compat.site_time import sql_date
+from runner import engine
 from runner.app import App
 from runner.config import Connection, Settings
 from runner.core.signals import Stop
@@ -78,7 +79,8 @@ def test_retries_come_when_their_time_has_come(demo):
 def test_abandoned_work_is_taken_back(demo):
     """What a dead worker had begun is judged, what it had only claimed runs."""
     with demo.app.open() as (database, site):
-        source = demo.app.source(database, site, Settings())
+        ownership = demo.app.ownership(database, site, Settings())
+        source = engine.source(database, site, ownership)
         claim = source.claim(10)
         source.advance(claim, [], claim.actions[:1])
     demo.now = NOW + 299

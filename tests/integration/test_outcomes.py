@@ -8,7 +8,7 @@ from support.engine import Engine, handlers_for
 from compat import schedules
 from compat.site_time import SiteZone, sql_date
 from runner import Cancel, Fail, Handlers, Retry, RetryPolicy, Snooze
-from runner import app as application
+from runner import engine as parts
 from runner.operations.worker import HEARTBEAT
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
@@ -224,10 +224,12 @@ def test_a_locked_abandoned_row_does_not_stop_due_work(site, server, engine):
 def test_a_short_expiry_has_a_quicker_heart(site, server, engine, monkeypatch):
     """Four beats fit into the time after which others take over."""
     workers = []
-    original = application.Worker
+    original = parts.Worker
     monkeypatch.setattr(
-        application, "Worker", lambda *a, **o: workers.append(original(*a, **o)) or workers[0]
+        parts, "Worker", lambda *a, **o: workers.append(original(*a, **o)) or workers[0]
     )
+    site.add("py_hook", [1], at=NOW - 60)
+    on(engine)
     run(engine, server, NOW, expiry=8)
     assert workers[0]._heartbeat == 2
 
@@ -294,15 +296,15 @@ def test_the_worker_beats_every_15_seconds_while_a_handler_runs(
     for number in range(3):
         site.add("py_hook", [number], at=NOW - 60 + number)
     beats = []
-    inline = application.Inline
-    monkeypatch.setattr(application, "Inline", lambda h, c: SlowExecutor(inline(h, c), c, 4))
-    original = application.ActionScheduler.beat
+    inline = parts.Inline
+    monkeypatch.setattr(parts, "Inline", lambda h, c: SlowExecutor(inline(h, c), c, 4))
+    original = parts.ActionScheduler.beat
 
     def beat(self, claim, ids):
         beats.append((clock.monotonic(), list(ids)))
         original(self, claim, ids)
 
-    monkeypatch.setattr(application.ActionScheduler, "beat", beat)
+    monkeypatch.setattr(parts.ActionScheduler, "beat", beat)
     began = clock.monotonic()
     assert run(engine, server, NOW).completed == 3
     assert [round(at - began) for at, _ in beats] == [round(HEARTBEAT * n) for n in range(1, 5)]

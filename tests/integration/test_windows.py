@@ -9,7 +9,7 @@ from support.engine import Engine
 
 from compat import schedules
 from runner import Fail, Handlers, RetryPolicy
-from runner import app as application
+from runner import engine as parts
 from runner.config import Settings
 from runner.core.model import Action, HandlerFailure
 from runner.core.signals import Stop
@@ -41,7 +41,7 @@ def run(engine, server, at: int = NOW, **options):
 def turns(monkeypatch):
     """What each transaction settled, began, un-marked: as lists of ids."""
     seen = []
-    original = application.ActionScheduler.advance
+    original = parts.ActionScheduler.advance
 
     def advance(self, claim, settled, starting, *, unmarked=(), ahead=False):
         seen.append(
@@ -49,7 +49,7 @@ def turns(monkeypatch):
         )
         return original(self, claim, settled, starting, unmarked=unmarked, ahead=ahead)
 
-    monkeypatch.setattr(application.ActionScheduler, "advance", advance)
+    monkeypatch.setattr(parts.ActionScheduler, "advance", advance)
     return seen
 
 
@@ -171,8 +171,8 @@ class Killer:
 def test_a_crash_costs_only_what_had_begun(site, server, engine, turns, monkeypatch):
     """The child dies with the third action of a window: that one is retried, the others lose no
     attempt and run."""
-    inline = application.Inline
-    monkeypatch.setattr(application, "Inline", lambda h, c: Killer(inline(h, c), 4))
+    inline = parts.Inline
+    monkeypatch.setattr(parts, "Inline", lambda h, c: Killer(inline(h, c), 4))
     engine.handlers.on("py_hook", idempotent=True)(lambda _: None)
     add(site, 7)
     summary = run(engine, server)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runner import Handlers, RetryPolicy
+from runner import Handlers, RetryPolicy, engine
 from runner.app import App
 from runner.config import Connection, Settings
 from runner.core.signals import Stop
@@ -43,7 +43,8 @@ class Engine:
     def source(self, database: Database | None = None, **options):
         database = database or self.database()
         found = discover(database, self.tables)
-        return self.app.source(database, found, Settings(**options))
+        ownership = self.app.ownership(database, found, Settings(**options))
+        return engine.source(database, found, ownership)
 
     def close(self) -> None:
         for database in self.opened:

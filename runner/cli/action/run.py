@@ -21,9 +21,9 @@ from runner.core.model import (
     Retried,
     Snoozed,
     Status,
-    Summary,
 )
 from runner.core.signals import Stop
+from runner.core.summary import Summary
 from runner.operations.actions import Actions
 
 if TYPE_CHECKING:
