@@ -87,12 +87,12 @@ def measure(server, actions: int, rounds: int, batches: tuple[int, ...], *, as_j
     else:
         print("huey is not installed, so it is not compared with (.venv/bin/pip install huey)")
     print(
-        f"{'case':<11}{'executor':<13}{'batch':>5}{'actions/s':>11}{'ratio (min-max)':>19}{'statements':>12}{'commits':>9}  guarantee"
+        f"{'case':<11}{'executor':<13}{'batch':>5}{'actions/s':>11}{'ratio (min-max)':>22}{'statements':>12}{'commits':>9}  guarantee"
     )
     for case in compared:
         f = case.facts()
         ratio = f"{f['ratio']:.2f} ({f['ratio_min']:.2f}-{f['ratio_max']:.2f})"
-        print(f"{f['case']:<11}{f['executor']:<13}{f['batch']:>5}{f['actions_per_s']:>11.0f}{ratio:>19}"
+        print(f"{f['case']:<11}{f['executor']:<13}{f['batch']:>5}{f['actions_per_s']:>11.0f}{ratio:>22}"
               f"{_shown(case.statements):>12}{_shown(case.commits):>9}  {f['guarantee']}")  # fmt: skip
 
 
