@@ -479,3 +479,15 @@ def test_tls_settings_count_before_the_dsn(environ, tls, ca):
 def test_ranks_are_in_order():
     """Flags first, defaults last."""
     assert sorted(Rank) == [Rank.FLAG, Rank.ENVIRONMENT, Rank.IMAGE, Rank.FILE, Rank.DEFAULT]
+
+
+def test_the_readme_lists_every_setting():
+    """Name, flag, variable and meaning, as they are defined."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    listed = [line for line in readme.splitlines() if "| `RUNNER_" in line]
+    wanted = [s for s in definitions().values() if not s.flag_only]
+    assert len(listed) == len(wanted)
+    for line, setting_ in zip(listed, wanted, strict=True):
+        cells = [cell.strip(" `") for cell in line.strip("|").split("|")]
+        assert cells[:3] == [setting_.name, setting_.flag, setting_.env]
+        assert cells[4] == setting_.help
