@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from typing import TYPE_CHECKING, Protocol
 
 from compat.action_scheduler import TIMEOUT
@@ -20,6 +20,7 @@ from runner.core.model import (
     Snoozed,
 )
 from runner.core.summary import Summary
+from runner.operations.claimed import Claimed
 from runner.operations.windows import Pace
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 HEARTBEAT = 15.0
 """Seconds between heartbeats, or a quarter of a shorter expiry."""
+
+
+EXPIRED_EVERY = 15.0
+"""Seconds between looks for what dead workers left, of a worker that waits for more."""
 
 
 class Source(Protocol):
@@ -71,7 +76,11 @@ class Executor(Protocol):
 
 
 class Worker:
-    """Drains a source. `on_settled` hears of every outcome, for a progress bar or a log."""
+    """Drains a source. `on_settled` hears of every outcome, for a progress bar or a log.
+
+    With `poll` it waits for more when nothing is due, and looks again after so many seconds;
+    without, it ends then.
+    """
 
     def __init__(
         self,
@@ -83,6 +92,7 @@ class Worker:
         *,
         batch_size: int = 25,
         pause: float = 0.0,
+        poll: float = 0.0,
         expiry: int = TIMEOUT,
         on_settled: Callable[[Settlement], None] | None = None,
     ) -> None:
@@ -94,75 +104,113 @@ class Worker:
         self._clock = clock
         self._batch_size = batch_size
         self._pause = pause
+        self._poll = poll
         self._expiry = expiry
         self._heartbeat = min(HEARTBEAT, expiry / 4)
         self._on_settled = on_settled or (lambda _: None)
         self._pace = Pace()
+        self._batches: list[Claimed] = []
+        self._look_at = 0.0
+        self._expired_at = 0.0
 
     def run(self) -> Summary:
         """Works until nothing is due or a limit is reached; what was not begun is handed back."""
-        expired = True  # what a dead worker left comes first, until there is none
-        while not (why := self._limits.reached()):
-            if self._limits.no_more_batches():
-                why = "batches done"
-                break
-            claim = self._source.claim(self._room(), expired=expired)
-            if claim is None:
-                why = "contended" if self._source.contended else "nothing left"
-                break
-            expired = bool(claim.expired or claim.reset or claim.corrupt)
-            self._work_through(claim)
-        self.summary.stopped = why or ""
+        why = ""
+        self._look_at = self._expired_at = self._clock.monotonic()
+        try:
+            while self._batches or not (why := self._end()):
+                if self._wants_more():
+                    self._claim()
+                if self._batches:
+                    self._step()
+                elif self._poll:
+                    self._limits.rest(self._look_at - self._clock.monotonic())
+        finally:
+            for batch in self._batches:
+                self._source.release(batch.claim, tuple(batch.waiting))
+        self.summary.stopped = why
         self.summary.contended = self._source.contended
         self.summary.seconds = self._limits.elapsed()
         return self.summary
 
-    def _room(self) -> int:
+    def _end(self) -> str:
+        """Why the run is over now that no batch is left; empty when it goes on."""
+        if why := self._limits.reached():
+            return why
+        if self._limits.no_more_batches():
+            return "batches done"
+        if self._poll or self._clock.monotonic() >= self._look_at:
+            return ""
+        return "contended" if self._source.contended else "nothing left"
+
+    def _wants_more(self) -> bool:
+        """Whether a place is idle that no claimed action waits for."""
+        waiting = sum(len(batch.waiting) + len(batch.ahead) for batch in self._batches)
+        if waiting >= self._executor.room() or any(batch.outcomes for batch in self._batches):
+            return False
+        if self._limits.reached() or self._limits.no_more_batches() or self._limits.room() == 0:
+            return False
+        return self._clock.monotonic() >= self._look_at and not (self._pause and self._batches)
+
+    def _claim(self) -> None:
+        """Takes a batch. What a dead worker left comes first, until there is none; a worker that
+        waits for more looks for that from time to time."""
+        now = self._clock.monotonic()
         room = self._limits.room()
-        return self._batch_size if room is None else min(self._batch_size, room)
-
-    def _work_through(self, claim: Claim) -> None:
-        self._count_claim(claim)
-        batch = _Batch(claim, self._clock.monotonic())
-        try:
-            self._turns(claim, batch)
-        finally:
-            self._source.release(claim, tuple(batch.waiting))
-        if claim.actions:
-            self._limits.rest(self._pause)
-
-    def _count_claim(self, claim: Claim) -> None:
+        limit = self._batch_size if room is None else min(self._batch_size, room)
+        claim = self._source.claim(limit, expired=now >= self._expired_at)
+        if claim is None:
+            self._look_at = now + (self._poll or math.inf)
+        if now >= self._expired_at and not (
+            claim and (claim.expired or claim.reset or claim.corrupt)
+        ):
+            self._expired_at = now + EXPIRED_EVERY if self._poll else math.inf
+        if claim is None:
+            return
         self.summary.claimed += len(claim.actions) + claim.corrupt
         self.summary.taken_back += len(claim.expired) + claim.reset
         self.summary.corrupt += claim.corrupt
         self._limits.batches_claimed += bool(claim.actions or claim.corrupt)
+        batch = Claimed(claim, self._clock.monotonic())
+        self._batches.append(batch)
+        self._judge(batch, [self._expired(action) for action in claim.expired])
 
-    def _turns(self, claim: Claim, batch: _Batch) -> None:
-        outcomes = self._judge(claim, batch, [self._expired(action) for action in claim.expired])
-        while outcomes or batch.busy(self._executor) or self._may_begin(batch):
+    def _step(self) -> None:
+        """One round: what finished is settled and what is next begins, claim by claim; then waits
+        for a result."""
+        for batch in self._batches:
             if not batch.ahead or batch.late or self._limits.reached():
-                self._turn(claim, batch, outcomes)
-                outcomes = []
+                self._turn(batch)
             self._submit(batch)
-            outcomes += self._judge(claim, batch, self._wait(claim, batch))
+        self._wait()
+        for batch in [batch for batch in self._batches if self._is_done(batch)]:
+            self._batches.remove(batch)
+            self._look_at = self._clock.monotonic()  # what has ended may have made more due
+            self._source.release(batch.claim, tuple(batch.waiting))
+            if batch.claim.actions:
+                self._limits.rest(self._pause)
 
-    def _may_begin(self, batch: _Batch) -> bool:
-        return bool(batch.waiting) and not self._limits.reached()
+    def _is_done(self, batch: Claimed) -> bool:
+        left = batch.outcomes or batch.ahead or batch.running
+        return not left and not (batch.waiting and not self._limits.reached())
 
-    def _turn(self, claim: Claim, batch: _Batch, settled: list[Settlement]) -> None:
+    def _turn(self, batch: Claimed) -> None:
         """One transaction: what finished is settled, what was marked ahead and must not run now is
         un-marked, what is next begins."""
+        settled, batch.outcomes = batch.outcomes, []
         unmarked = [*batch.ahead]
+        room = self._executor.room()
         try:
-            starting = [] if unmarked else self._next(batch)
+            starting = [] if unmarked else self._next(batch, room)
         except HandlerError:  # no process to run it in: what has finished is recorded all the same
-            self._count(self._source.advance(claim, settled, []))
+            self._count(self._source.advance(batch.claim, settled, []))
             raise
         if not (settled or starting or unmarked):
             return
+        ahead = len(starting) > room
         try:
             held = self._source.advance(
-                claim, settled, starting, unmarked=unmarked, ahead=len(starting) > 1
+                batch.claim, settled, starting, unmarked=unmarked, ahead=ahead
             )
         except BaseException:
             batch.waiting.extendleft(reversed(starting))  # to be handed back with the rest
@@ -172,19 +220,18 @@ class Worker:
         batch.waiting.extendleft(reversed(held.unmarked))
         batch.ahead.extend(held.started)
         batch.marked -= {a.id for a in held.unmarked}
-        batch.marked |= {a.id for a in held.started} if len(starting) > 1 else set()
+        batch.marked |= {a.id for a in held.started} if ahead else set()
         self._count(held)
 
-    def _next(self, batch: _Batch) -> list[Action]:
+    def _next(self, batch: Claimed, room: int) -> list[Action]:
         """What begins now: a window for each idle place, none once a limit is reached."""
-        room = 0 if self._limits.reached() else self._executor.room()
-        if not room or not batch.waiting:
+        if not room or not batch.waiting or self._limits.reached():
             return []
         self._executor.prepare()
         size = max(room, self._pace.window(batch.waiting, self._handlers))
         return [batch.waiting.popleft() for _ in range(min(size, len(batch.waiting)))]
 
-    def _submit(self, batch: _Batch) -> None:
+    def _submit(self, batch: Claimed) -> None:
         """Hands what has begun to idle places; the rest of a window waits for them."""
         while batch.ahead and self._executor.room():
             if batch.ahead[0].id in batch.marked and (batch.late or self._limits.reached()):
@@ -194,35 +241,46 @@ class Worker:
             self._limits.jobs_begun += 1
             self._executor.submit(action)
 
-    def _wait(self, claim: Claim, batch: _Batch) -> list[Attempt]:
-        """Waits for a result, keeps the claim alive meanwhile, and ends a window that is late."""
-        while self._executor.busy():
-            attempts = self._executor.finished(self._patience(batch))
-            self._learn(batch, attempts)
+    def _wait(self) -> None:
+        """Waits for a result, keeps the claims alive meanwhile, and ends when a window is late or
+        an idle place could have more to do."""
+        while self._executor.busy() and not self._wants_more():
+            attempts = self._executor.finished(self._patience())
+            for batch in self._batches:
+                own = [attempt for attempt in attempts if attempt.action.id in batch.running]
+                self._learn(batch, own)
+                self._judge(batch, own)
             if attempts:
-                return attempts
-            if self._clock.monotonic() - batch.last_beat >= self._heartbeat:
-                self._source.beat(claim, batch.live())
-                batch.last_beat = self._clock.monotonic()
-            if self._overruns(batch):
-                return []
-        return []
+                return
+            for batch in self._batches:
+                self._beat(batch)
+            self._note_overruns()
+            if any(batch.late for batch in self._batches):
+                return
 
-    def _patience(self, batch: _Batch) -> float:
-        """Seconds to wait for a result: until the next heartbeat, or until a window is late."""
-        moments = [batch.last_beat + self._heartbeat]
-        if batch.ahead:
-            moments += [began + self._pace.late_after(h) for h, began in batch.running.values()]
+    def _beat(self, batch: Claimed) -> None:
+        if self._clock.monotonic() - batch.last_beat >= self._heartbeat:
+            self._source.beat(batch.claim, batch.live())
+            batch.last_beat = self._clock.monotonic()
+
+    def _patience(self) -> float:
+        """Seconds to wait for a result: until the next heartbeat, until a window is late, or until
+        it is time to look for more."""
+        moments = [self._look_at] if self._executor.room() and not self._limits.reached() else []
+        for batch in self._batches:
+            moments.append(batch.last_beat + self._heartbeat)
+            if batch.ahead:
+                moments += [t + self._pace.late_after(hook) for hook, t in batch.running.values()]
         return max(min(moments) - self._clock.monotonic(), 0.0)
 
-    def _overruns(self, batch: _Batch) -> bool:
+    def _note_overruns(self) -> None:
         now = self._clock.monotonic()
-        batch.late = bool(batch.ahead) and any(
-            now - began >= self._pace.late_after(hook) for hook, began in batch.running.values()
-        )
-        return batch.late
+        for batch in self._batches:
+            batch.late = bool(batch.ahead) and any(
+                now - began >= self._pace.late_after(hook) for hook, began in batch.running.values()
+            )
 
-    def _learn(self, batch: _Batch, attempts: Sequence[Attempt]) -> None:
+    def _learn(self, batch: Claimed, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
             hook = attempt.action.hook
             batch.running.pop(attempt.action.id, None)
@@ -232,9 +290,9 @@ class Worker:
             if not died:
                 self._pace.learn(hook, attempt.elapsed)
 
-    def _judge(self, claim: Claim, batch: _Batch, attempts: Sequence[Attempt]) -> list[Settlement]:
-        now = claim.database_time(self._clock.monotonic())
-        return [
+    def _judge(self, batch: Claimed, attempts: Sequence[Attempt]) -> None:
+        now = batch.claim.database_time(self._clock.monotonic())
+        batch.outcomes += [
             Settlement(a.action, self._outcome(a, now), a.action.id in batch.marked)
             for a in attempts
         ]
@@ -256,29 +314,6 @@ class Worker:
             setattr(self.summary, counter, getattr(self.summary, counter) + 1)
             self._on_settled(settlement)
         self.summary.lost += len(held.lost)
-
-
-class _Batch:
-    """The state of one claim while it is worked through.
-
-    `waiting` has not begun; `ahead` is written as begun and not yet handed to the executor;
-    `marked` are the ids of a window, whose start is not in the log yet; `running` maps an id to
-    its hook and the monotonic time it was handed over. `late` says that the window ends here.
-    """
-
-    def __init__(self, claim: Claim, now: float) -> None:
-        self.waiting = deque(claim.actions)
-        self.ahead: deque[Action] = deque()
-        self.marked: set[int] = set()
-        self.running: dict[int, tuple[str, float]] = {}
-        self.late = False
-        self.last_beat = now
-
-    def busy(self, executor: Executor) -> bool:
-        return bool(self.ahead) or executor.busy()
-
-    def live(self) -> list[int]:
-        return sorted({*self.running} | {action.id for action in (*self.ahead, *self.waiting)})
 
 
 _DEATHS = frozenset({"crash", "timeout", "interrupted"})
