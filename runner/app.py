@@ -73,7 +73,13 @@ class App:
             from runner import engine  # noqa: PLC0415
 
             return engine.drain(
-                self, database, site, ownership, settings=settings, stop=stop, progress=progress
+                self,
+                database,
+                site,
+                ownership=ownership,
+                settings=settings,
+                limits=engine.limits_of(self, settings, stop),
+                progress=progress or Progress(),
             )
 
     @contextmanager

@@ -24,20 +24,9 @@ if TYPE_CHECKING:
 MEGABYTE = 1024 * 1024
 
 
-def drain(
-    app: App,
-    database: Database,
-    site: Site,
-    ownership: Native,
-    *,
-    settings: Settings,
-    stop: Stop,
-    progress: Progress | None,
-) -> Summary:
-    """Works until nothing is left or a limit is reached."""
-    if progress and progress.begin:
-        progress.begin(due_count(database, site, app.handlers.hooks))
-    limits = Limits(
+def limits_of(app: App, settings: Settings, stop: Stop) -> Limits:
+    """When the work ends."""
+    return Limits(
         app.clock,
         stop,
         seconds=settings.time_limit,
@@ -45,10 +34,30 @@ def drain(
         batches=settings.batches,
         memory=settings.memory_limit * MEGABYTE,
     )
+
+
+def drain(
+    app: App,
+    database: Database,
+    site: Site,
+    *,
+    ownership: Native,
+    settings: Settings,
+    limits: Limits,
+    progress: Progress,
+    children: int = 1,
+    poll: float = 0.0,
+) -> Summary:
+    """Works until a limit is reached, and without `poll` (seconds) until nothing is left."""
+    if progress.begin:
+        progress.begin(due_count(database, site, app.handlers.hooks))
+    stop = limits.stop
     executor = (
         Inline(app.handlers, app.clock)
         if settings.inline
-        else Processes(app.handlers, app.names, stop, app.clock, log_level=app.log_level)
+        else Processes(
+            app.handlers, app.names, stop, app.clock, count=children, log_level=app.log_level
+        )
     )
     worker = Worker(
         source(database, site, ownership),
@@ -58,11 +67,14 @@ def drain(
         app.clock,
         batch_size=settings.batch_size,
         pause=settings.pause,
+        poll=poll,
         expiry=settings.expiry,
-        on_settled=progress.settled if progress else None,
+        on_settled=progress.settled,
     )
     database.hurry = lambda: stop.now
     try:
+        if poll:
+            executor.prepare()  # so that the first action need not wait for it
         return worker.run()
     finally:
         executor.close()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "Run the due actions of your handlers, then end.",
+    "work": "Run due actions as they come, until told to stop: the daemon.",
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",

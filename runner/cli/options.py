@@ -46,7 +46,7 @@ def _option(setting: Setting) -> Callable[[F], F]:
     if setting.switch:
         return click.option(setting.flag, setting.name, is_flag=True, help=setting.help)
     return click.option(
-        setting.flag,
+        *filter(None, (setting.flag, setting.alias)),
         setting.name,
         type=_type(setting),
         multiple=setting.repeated,

@@ -9,6 +9,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import TIMEOUT
+from runner.core.queues import WorkerQueue
+from runner.core.queues import parse as parse_queues
 from runner.storage.dsn import TLS
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Setting:
     help: str
     read: Callable[[str], Any]
     flag: str
+    alias: str = ""
     metavar: str = "TEXT"
     choices: tuple[str, ...] = ()
     minimum: int | None = None
@@ -100,8 +103,8 @@ def _count(
     return _define(default, "run", help_, read, **facts)
 
 
-def _duration(help_: str) -> float:
-    return _define(0.0, "run", help_, _seconds, metavar="SECONDS")
+def _duration(default: float, help_: str, section: str = "run", **facts: Any) -> float:
+    return _define(default, section, help_, _seconds, metavar="SECONDS", **facts)
 
 
 def _list(section: str, help_: str, **facts: Any) -> tuple[str, ...]:
@@ -155,16 +158,29 @@ class Settings:
     hooks: tuple[str, ...] = _list("run", "Only these hooks.")
     groups: tuple[str, ...] = _list("run", "Only actions of these groups.", flag="--group")
     exclude_groups: tuple[str, ...] = _list("run", "No actions of these groups.")
-    time_limit: float = _duration("Begin nothing after this time; 0 is no limit.")
+    time_limit: float = _duration(
+        0.0, "Begin nothing after this time; 0 is no limit.", alias="--max-seconds"
+    )
     max_jobs: int = _count(0, "Begin at most this many actions; 0 is no limit.")
     memory_limit: int = _count(
         0, "Begin nothing once the runner or a child used more than this; 0 is no limit.",
         metavar="MB",
     )  # fmt: skip
-    pause: float = _duration("Rest between batches.")
+    pause: float = _duration(0.0, "Rest between batches.")
     expiry: int = _count(
         TIMEOUT, "Seconds without a sign of life after which work counts as abandoned.", least=1,
         metavar="SECONDS",
+    )  # fmt: skip
+    queues: tuple[WorkerQueue, ...] = _define(
+        (), "work", "Queues with children of their own, as in payments:4,mail:1,*:2 (default: one"
+        " for all handlers with 2 children).", parse_queues, metavar="NAME:N,…",
+    )  # fmt: skip
+    sleep: float = _duration(
+        0.2, "Seconds between looks for due actions while there are none.", "work"
+    )
+    grace: float = _duration(
+        0.0, "After a signal, kill what still runs then; 0 lets handlers run to their own limits.",
+        "work",
     )  # fmt: skip
     force: bool = _define(
         False, "run", "Run although another run is at work on this site.", bool,

@@ -25,7 +25,8 @@ class Handler:
     """One hook's callable. `timeout` is in seconds: then its process is killed.
 
     `idempotent` says that running an action again does no harm: many short ones are then marked
-    ahead and recorded together (see runner.operations.windows).
+    ahead and recorded together (see runner.operations.windows). Handlers of one `queue` can be
+    given children of their own (`runner work --queues`).
     """
 
     hook: str
@@ -34,6 +35,7 @@ class Handler:
     timeout: float
     signature: Signature
     idempotent: bool = False
+    queue: str = ""
 
     @property
     def name(self) -> str:
@@ -55,6 +57,7 @@ class Handlers:
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
         idempotent: bool = False,
+        queue: str = "",
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more hooks.
 
@@ -73,6 +76,7 @@ class Handlers:
                     self.retry if retry is None else retry,
                     self.timeout if timeout is None else timeout,
                     idempotent=idempotent,
+                    queue=queue,
                 )
             return function
 
@@ -88,6 +92,7 @@ class Handlers:
         timeout: float,
         *,
         idempotent: bool,
+        queue: str,
     ) -> None:
         if not hook or len(hook) > LONGEST_HOOK:
             raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} characters")
@@ -96,7 +101,9 @@ class Handlers:
         if not isinstance(retry, RetryPolicy):
             raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
         signature = Signature.of(function)
-        handler = Handler(hook, function, retry, float(timeout), signature, idempotent)
+        handler = Handler(
+            hook, function, retry, float(timeout), signature, idempotent=idempotent, queue=queue
+        )
         if other := self._by_hook.get(hook):
             raise HandlerError(f"hook {hook} has two handlers: {other.name} and {handler.name}")
         self._by_hook[hook] = handler

@@ -142,7 +142,11 @@ class Transaction:
 
 
 class Database:
-    """A connection that comes back. `patience` is how many seconds to wait for a lost server."""
+    """A connection that comes back. `patience` is how many seconds to wait for a lost server.
+
+    Hooks for its owner: `hurry` ends every wait, `bored` those that nothing depends on (looks, not
+    results); `on_outage` hears why the connection is lost, `on_reconnect` is called on a new one.
+    """
 
     def __init__(self, driver: Driver, clock: Clock, *, patience: float = 30.0) -> None:
         self.driver = driver
@@ -151,6 +155,8 @@ class Database:
         self.patience = patience
         self.on_reconnect: Callable[[], object] = _nothing
         self.hurry: Callable[[], bool] = _never
+        self.bored: Callable[[], bool] = _never
+        self.on_outage: Callable[[str], object] = _nothing
         self._connection: Any = None
         self._met = False
 
@@ -223,7 +229,7 @@ class Database:
         try:
             self.run(statements)
         except LostConnection as error:
-            raise _UnknownCommit from error
+            raise _UnknownCommit(*error.args) from error
         except BaseException:
             self._roll_back()
             raise
@@ -234,6 +240,7 @@ class Database:
         patience: float | None = None,
         tries: int | None = CONFLICT_TRIES,
     ) -> T:
+        ends = self._ends_looking if patience is None else self.hurry
         patience = self.patience if patience is None else patience
         conflicts, uncertain, deadline = 0, False, None
         while True:
@@ -243,7 +250,8 @@ class Database:
             except Conflict as error:
                 conflicts += 1
                 deadline = deadline or self.clock.monotonic() + patience
-                if self._gives_up(deadline) if tries is None else conflicts >= tries:
+                late = self.clock.monotonic() >= deadline or ends()
+                if late if tries is None else conflicts >= tries:
                     raise TooBusy(f"the database is too busy: {error}") from error
                 self.clock.sleep(random.uniform(0.005, 0.05) * min(conflicts, 10))  # noqa: S311
             except (LostConnection, DatabaseGone) as error:
@@ -251,14 +259,15 @@ class Database:
                     raise  # it was never there: waiting for it is the operator's decision
                 uncertain = uncertain or isinstance(error, _UnknownCommit)
                 deadline = deadline or self.clock.monotonic() + patience
-                self._wait_for_server(error, deadline)
+                self._wait_for_server(error, deadline, ends)
 
-    def _gives_up(self, deadline: float) -> bool:
-        return self.clock.monotonic() >= deadline or self.hurry()
+    def _ends_looking(self) -> bool:
+        return self.hurry() or self.bored()
 
-    def _wait_for_server(self, error: Exception, deadline: float) -> None:
+    def _wait_for_server(self, error: Exception, deadline: float, ends: Callable[[], bool]) -> None:
         self.close()
-        while not self._gives_up(deadline):
+        self.on_outage(str(error))
+        while self.clock.monotonic() < deadline and not ends():
             self.clock.sleep(random.uniform(0.2, 0.5))  # noqa: S311 jitter only
             try:
                 self.connect()
@@ -331,7 +340,7 @@ def _answer(cursor: Any) -> Answer:
     return Answer(rows, cursor.rowcount, cursor.lastrowid or 0)
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     pass
 
 

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compat.site_time import sql_date
 from runner.app import Progress
-from runner.cli import complain, printable
+from runner.cli import complain
 from runner.cli.action.inputs import number_of
 from runner.cli.options import log_level, make_app, resolved, settings_options
+from runner.cli.outcomes import sentence
 from runner.cli.run import exit_code, report
 from runner.core.model import (
-    Cancelled,
-    Completed,
-    Dead,
-    Retried,
-    Snoozed,
     Status,
 )
 from runner.core.signals import Stop
@@ -30,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runner.app import App
-    from runner.core.model import Outcome, Settlement
+    from runner.core.model import Settlement
     from runner.handlers import Handlers
     from runner.operations.actions import StoredAction
 
@@ -91,8 +86,7 @@ class _Tell:
         action = settlement.action
         self.settled.add(action.id)
         if not self._silent:
-            outcome = _outcome(settlement.outcome)
-            click.echo(printable(f"action {action.id} ({action.hook}) {outcome}"))
+            click.echo(sentence(settlement))
 
 
 def _sorted_out(app: App, ids: Sequence[int]) -> tuple[list[StoredAction], list[str]]:
@@ -129,17 +123,3 @@ def _left(actions: Sequence[StoredAction], stop: Stop) -> Iterator[str]:
             yield f"action {action.id} was not run: {stop.asked} came before it"
         else:
             yield f"action {action.id} was not run: another run took it, or it was changed"
-
-
-def _outcome(outcome: Outcome) -> str:
-    match outcome:
-        case Completed():
-            return "is complete"
-        case Dead(why):
-            return f"failed: {why}"
-        case Cancelled(why):
-            return f"was canceled: {why}" if why else "was canceled"
-        case Retried(at, why):
-            return f"failed and will be retried at {sql_date(at)} UTC: {why}"
-        case Snoozed(at, why):
-            return f"was put off until {sql_date(at)} UTC" + (f": {why}" if why else "")

@@ -1,0 +1,88 @@
+"""`runner work`: the daemon."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.app import Progress
+from runner.cli import complain
+from runner.cli.options import log_level, make_app, resolved, settings_options
+from runner.cli.outcomes import sentence
+from runner.cli.run import report
+from runner.core.errors import ConfigError
+from runner.core.queues import REST, WorkerQueue
+from runner.core.signals import Stop
+from runner.daemon import Daemon, Watch, lanes
+from runner.systemd import Notifier
+
+if TYPE_CHECKING:
+    from runner.config import Settings
+    from runner.core.model import Settlement
+    from runner.handlers import Handlers
+
+DEFAULT = (WorkerQueue(REST, 2),)
+
+EPILOG = """\b
+Examples:
+  runner work --handlers shop.jobs:handlers --mode native
+  runner work --queues "payments:4,mail:1,*:2" --max-jobs 10000 --memory-limit 512
+  runner work --quiet --grace 30
+
+\b
+A handler's queue is what @handlers.on("hook", queue="payments") says; * is the rest.
+SIGTERM and SIGINT end it after the running actions, a second one at once. SIGHUP lets children be
+replaced, so that they load changed code. Under systemd: Type=notify, with WatchdogSec if you like.
+
+\b
+Exit codes: 0 told to stop or a limit reached, 1 could not work, 2 usage, 78 configuration,
+128+n cut short by a second signal.
+"""
+
+
+@click.command("work", epilog=EPILOG)
+@settings_options(
+    "database", "handlers", "work", "mode", "batch_size", "groups", "exclude_groups", "time_limit",
+    "max_jobs", "memory_limit", "expiry",
+)  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def command(*, quiet: bool, **flags: Any) -> int:
+    """Run due actions as they come, until told to stop.
+
+    Each queue has children of its own, so that slow work of one does not hold up another. A lost
+    database is waited for.
+    """
+    found = resolved(flags)
+    settings = found.settings
+    app = make_app(found)
+    app.log_level = log_level(quiet=quiet)
+    worked = lanes(settings.queues or DEFAULT, app.handlers)
+    _check_grace(settings, app.handlers)
+    stop, notifier = Stop(), Notifier.from_environment(os.environ)
+    watch = Watch(
+        ready=notifier.ready, alive=lambda: notifier.alive(app.clock.monotonic()), tell=complain
+    )
+    progress = Progress(settled=None if quiet else _tell)
+    daemon = Daemon(app, settings, stop, watch, progress)
+    with stop.listening(reloads=True):
+        summary = daemon.run(worked)
+    notifier.stopping()
+    report(summary, quiet=quiet, as_json=False)
+    return 128 + stop.number if stop.now and stop.number else 0
+
+
+def _check_grace(settings: Settings, handlers: Handlers) -> None:
+    if not settings.grace:
+        return
+    longest = max(handlers, key=lambda handler: handler.timeout)
+    if settings.grace < longest.timeout:
+        raise ConfigError(
+            f"--grace {settings.grace:g} is shorter than the {longest.timeout:g} s that hook"
+            f" {longest.hook} may run: raise it, lower that handler's timeout, or leave it out"
+        )
+
+
+def _tell(settlement: Settlement) -> None:
+    click.echo(sentence(settlement))

@@ -1,0 +1,170 @@
+"""`runner work`: a worker for each queue, in a thread with a connection and children of its own."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from runner.core.errors import ConfigError, DatabaseGone
+from runner.core.queues import REST, WorkerQueue
+from runner.core.summary import Summary
+from runner.engine import drain, limits_of
+from runner.operations.safety import check_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runner.app import App, Progress
+    from runner.config import Settings
+    from runner.core.clock import Clock
+    from runner.core.signals import Stop
+    from runner.handlers import Handlers
+
+OUTAGE = 86_400.0
+"""Seconds that a lost database is waited for: a day. A signal ends the wait."""
+
+TICK = 0.5
+"""Seconds between looks at the workers."""
+
+Lane = tuple[WorkerQueue, "Handlers"]
+"""A queue and the handlers that are worked there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who hears of the daemon: that it is ready, now and then that it lives, and words."""
+
+    ready: Callable[[], object]
+    alive: Callable[[], object]
+    tell: Callable[[str], object]
+
+
+def lanes(queues: Sequence[WorkerQueue], handlers: Handlers) -> list[Lane]:
+    """The handlers of each queue. Raises ConfigError for a queue that no handler is in, and for
+    handlers that no queue would work."""
+    named = {queue.name for queue in queues}
+    found = []
+    for queue in queues:
+        hooks = [h.hook for h in handlers if _queue_of(h.queue, named) == queue.name]
+        if not hooks:
+            known = ", ".join(sorted({h.queue for h in handlers if h.queue})) or "none"
+            raise ConfigError(f"no handler is in queue {queue.name} (queues of handlers: {known})")
+        found.append((queue, handlers.only(hooks)))
+    left = [h.hook for h in handlers if _queue_of(h.queue, named) not in named]
+    if left:
+        raise ConfigError(f"no queue works {', '.join(left)}: add {REST}:1, or name their queues")
+    return found
+
+
+def _queue_of(name: str, named: set[str]) -> str:
+    return name if name in named else REST
+
+
+class Outage:
+    """One line when the database is lost, and one when it is back, however many connections it
+    had."""
+
+    def __init__(self, clock: Clock, tell: Callable[[str], object]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._waiting: set[str] = set()
+        self._began = 0.0
+
+    def begin(self, who: str, why: str) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._began = self._clock.monotonic()
+                self._tell(f"the database is lost and waited for: {why}")
+            self._waiting.add(who)
+
+    def end(self, who: str) -> None:
+        with self._lock:
+            self._waiting.discard(who)
+            if not self._waiting:
+                self._tell(
+                    f"the database is back after {self._clock.monotonic() - self._began:.0f} s"
+                )
+
+
+class Daemon:
+    """Workers that go on until a signal or a limit ends them."""
+
+    def __init__(
+        self, app: App, settings: Settings, stop: Stop, watch: Watch, progress: Progress
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._stop = stop
+        self._watch = watch
+        self._progress = progress
+        self._limits = limits_of(app, settings, stop)
+        self._outage = Outage(app.clock, watch.tell)
+        self._failures: list[Exception] = []
+        self._summaries: list[Summary] = []
+
+    def run(self, worked: Sequence[Lane]) -> Summary:
+        """Works until it is told to end. Raises what ended a worker that was not told to."""
+        with self._app.open() as (database, site):
+            check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
+        threads = [
+            threading.Thread(target=self._work, args=lane, name=f"queue {lane[0].name}")
+            for lane in worked
+        ]
+        for thread in threads:
+            thread.start()
+        self._watch.ready()
+        self._mind(threads)
+        if self._failures:
+            raise self._failures[0]
+        return _sum(self._summaries)
+
+    def _mind(self, threads: Sequence[threading.Thread]) -> None:
+        """Waits for the workers; after a signal for as long as `grace` allows."""
+        clock, grace, deadline = self._app.clock, self._settings.grace, 0.0
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(TICK / len(threads))
+            self._watch.alive()
+            if self._stop.asked and not deadline:
+                deadline = clock.monotonic() + grace
+            if deadline and grace and clock.monotonic() >= deadline:
+                self._stop.hurry()
+
+    def _work(self, queue: WorkerQueue, handlers: Handlers) -> None:
+        """One queue's worker, from connecting to its end."""
+        app = replace(self._app, handlers=handlers)
+        try:
+            with app.open() as (database, site):
+                database.patience = OUTAGE
+                database.bored = lambda: bool(self._stop.asked)
+                database.on_outage = lambda why: self._outage.begin(queue.name, why)
+                database.on_reconnect = lambda: self._outage.end(queue.name)
+                summary = drain(
+                    app,
+                    database,
+                    site,
+                    ownership=app.ownership(database, site, self._settings),
+                    settings=self._settings,
+                    limits=self._limits,
+                    progress=self._progress,
+                    children=queue.children,
+                    poll=self._settings.sleep,
+                )
+            self._summaries.append(summary)
+        except Exception as error:  # noqa: BLE001  told by the thread that waits for us
+            if not (isinstance(error, DatabaseGone) and self._stop.asked):
+                self._failures.append(error)
+            self._stop.end("failure")
+
+
+def _sum(summaries: Sequence[Summary]) -> Summary:
+    """Counts together; why it ended is the same for all."""
+    total = summaries[0]
+    for summary in summaries[1:]:
+        for field in fields(Summary):
+            value = getattr(summary, field.name)
+            if type(value) is int:
+                setattr(total, field.name, getattr(total, field.name) + value)
+    return total

@@ -1,0 +1,208 @@
+"""The daemon, run as a user runs it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from support.site import PHP_CRON
+from support.waiting import gone, until
+
+DUE = 1_700_000_000
+WORK = ("work", "--handlers", "jobs:handlers")
+
+JOBS = """
+import os, pathlib, time
+from runner import Handlers, RetryPolicy
+
+handlers = Handlers(retry=RetryPolicy.never(), timeout=50)
+here = pathlib.Path(__file__).parent
+
+@handlers.on("quick")
+def quick(number=0):
+    pass
+
+@handlers.on("gated", queue="slow")
+def gated(number=0):
+    (here / f"pid{number}").write_text(str(os.getpid()))
+    (here / f"pid{number}").rename(here / f"begun{number}")
+    while not (here / "go").exists():
+        time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def daemon(cli, site):
+    """Starts `runner work`; kills what is left of it."""
+    processes = []
+    cli.module("jobs", JOBS)
+
+    def start(*arguments: str, **environ: str):
+        process = cli.start(*WORK, "--sleep", "0.05", *arguments, **environ)
+        processes.append(process)
+        return process
+
+    yield start
+    (cli.folder / "go").touch()
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=30)
+
+
+def ended(process, timeout: float = 30) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err
+
+
+def test_what_becomes_due_is_picked_up_until_a_signal_ends_it(daemon, site):
+    """Actions that were there and actions that come later run; SIGTERM is a clean end."""
+    first = site.add("quick", [1], at=DUE)
+    process = daemon()
+    until(lambda: site.row(first)["status"] == "complete")
+    later = site.add("quick", [2], at=DUE)
+    until(lambda: site.row(later)["status"] == "complete")
+    process.send_signal(signal.SIGTERM)
+    code, out, err = ended(process)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:2] == [f"action {i} (quick) is complete" for i in (first, later)]
+    assert out.splitlines()[2].startswith("claimed 2: completed 2 in ")
+    assert "signal SIGTERM" in out
+    assert site.rows("claims") == []
+
+
+def test_a_queue_of_its_own_is_not_held_up(daemon, cli, site):
+    """All children of one queue are busy, the other queue works on; a signal waits for both."""
+    slow = [site.add("gated", [n], at=DUE) for n in range(2)]
+    process = daemon("--queues", "slow:2,*:1")
+    until(lambda: all((cli.folder / f"begun{n}").exists() for n in range(2)))
+    quick = [site.add("quick", [n], at=DUE) for n in range(5)]
+    until(lambda: all(site.row(i)["status"] == "complete" for i in quick))
+    assert {site.row(i)["status"] for i in slow} == {"in-progress"}
+    process.send_signal(signal.SIGTERM)
+    (cli.folder / "go").touch()
+    code, out, err = ended(process)
+    assert (code, err) == (0, "")
+    assert "completed 7" in out
+    assert site.statuses() == {"complete": 7}
+
+
+def test_a_second_signal_hands_back_at_once(daemon, cli, site):
+    """The running handler is killed and judged like a crash; the code says that work was cut."""
+    action = site.add("gated", [0], at=DUE)
+    process = daemon()
+    until((cli.folder / "begun0").exists)
+    child = int((cli.folder / "begun0").read_text())
+    process.send_signal(signal.SIGTERM)
+    until(lambda: not int(status(process.pid)["ShdPnd"], 16))
+    process.send_signal(signal.SIGTERM)
+    code, _, err = ended(process)
+    assert (code, err) == (128 + signal.SIGTERM, "")
+    assert "told to stop at once" in site.logs(action)[-1]
+    assert gone(child)
+    assert site.rows("claims") == []
+
+
+def status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def test_grace_ends_what_does_not_end(daemon, cli, site):
+    """After a signal the daemon waits so long, then kills and judges."""
+    cli.module("jobs", JOBS.replace("timeout=50", "timeout=0.9"))
+    action = site.add("gated", [0], at=DUE)
+    process = daemon("--grace", "1")
+    until((cli.folder / "begun0").exists)
+    process.send_signal(signal.SIGTERM)
+    code, _, _ = ended(process)
+    assert code == 0  # the handler's own limit came first: nothing was cut short
+    assert "timed out after 0.9 seconds" in site.logs(action)[-1]
+
+
+def test_limits_end_it(daemon, site):
+    """--max-jobs and --time-limit are clean ends."""
+    for number in range(3):
+        site.add("quick", [number], at=DUE)
+    code, out, _ = ended(daemon("--max-jobs", "2"))
+    assert (code, "max jobs" in out, site.statuses()) == (0, True, {"complete": 2, "pending": 1})
+    code, out, _ = ended(daemon("--max-seconds", "0.2"))
+    assert (code, "time limit" in out) == (0, True)
+
+
+def test_an_outage_is_waited_for_and_told_once(daemon, cli, site):
+    """Every connection is killed while a handler runs: its result is recorded, work goes on, and
+    the log has one line for the outage and one for its end."""
+    action = site.add("gated", [0], at=DUE)
+    process = daemon("--queues", "slow:1,*:1")
+    until((cli.folder / "begun0").exists)
+    rows = site.run("SELECT id FROM information_schema.processlist WHERE user = 'runner_test'")
+    for (thread,) in rows:
+        site.server.execute(f"KILL {thread}")
+    (cli.folder / "go").touch()
+    until(lambda: site.row(action)["status"] == "complete")
+    later = site.add("quick", [1], at=DUE)
+    until(lambda: site.row(later)["status"] == "complete")
+    process.send_signal(signal.SIGTERM)
+    code, _, err = ended(process)
+    assert code == 0
+    lines = err.splitlines()
+    assert 2 <= len(lines) <= 4
+    assert lines[0].startswith("runner: the database is lost and waited for: database ")
+    assert lines[-1].startswith("runner: the database is back after ")
+    assert len(site.logs(action)) == 3
+
+
+def test_a_database_that_was_never_there_is_not_waited_for(daemon):
+    """Whoever starts services decides about that: systemd, say, tries again."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    process = daemon(RUNNER_DSN=f"mysql://u@127.0.0.1:{port}/d")
+    code, _, err = ended(process)
+    assert (code, "cannot reach" in err) == (1, True)
+
+
+def test_systemd_hears_of_it(daemon, tmp_path):
+    """READY once it works, signs of life as often as wanted, and the last word before the end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(20)
+        process = daemon(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="400000")
+        heard = [channel.recv(100).decode()]
+        while heard.count("WATCHDOG=1") < 3:
+            heard.append(channel.recv(100).decode())
+        process.send_signal(signal.SIGTERM)
+        while heard[-1] != "STOPPING=1":
+            heard.append(channel.recv(100).decode())
+        assert ended(process)[0] == 0
+    assert heard[0] == "READY=1"
+
+
+WRONG = {
+    "queue string": (("--queues", "mail"), 2, ["--queues", "payments:4,mail:1,*:2"]),
+    "no children": (("--queues", "*:0"), 2, ["--queues", "1 to 256 children"]),
+    "twice": (("--queues", "*:1,*:2"), 2, ["queue * once"]),
+    "unknown queue": (("--queues", "mail:1,*:1"), 78, ["no handler is in queue mail", "slow"]),
+    "nobody works the rest": (("--queues", "slow:1"), 78, ["no queue works quick", "*:1"]),
+    "short grace": (("--grace", "10"), 78, ["--grace 10", "50 s", "quick"]),
+    "no handlers": (("--handlers", "nothing:h"), 1, ["nothing"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_bad_input(daemon, name):
+    """One line that says what to do, before anything is done."""
+    arguments, code, words = WRONG[name]
+    found, out, err = ended(daemon(*arguments))
+    assert (found, out, err.count("\n")) == (code, "", 1)
+    for word in words:
+        assert word in err
+
+
+def test_it_refuses_beside_a_php_runner(daemon, site):
+    """As `runner run` does."""
+    site.set_option("cron", PHP_CRON)
+    code, _, err = ended(daemon(RUNNER_MODE="auto"))
+    assert (code, "PHP's own queue runner may be alive" in err) == (1, True)
