@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from runner.core.errors import ConfigError, DatabaseGone
+from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.summary import Summary
 from runner.engine import drain, limits_of
@@ -154,8 +154,7 @@ class Daemon:
                 )
             self._summaries.append(summary)
         except Exception as error:  # noqa: BLE001  told by the thread that waits for us
-            if not (isinstance(error, DatabaseGone) and self._stop.asked):
-                self._failures.append(error)
+            self._failures.append(error)
             self._stop.end("failure")
 
 

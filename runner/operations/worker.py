@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Protocol
 
 from compat.action_scheduler import TIMEOUT
-from runner.core.errors import HandlerError
+from runner.core.errors import DatabaseGone, HandlerError
 from runner.core.judge import judge
 from runner.core.model import (
     Attempt,
@@ -158,7 +158,12 @@ class Worker:
         now = self._clock.monotonic()
         room = self._limits.room()
         limit = self._batch_size if room is None else min(self._batch_size, room)
-        claim = self._source.claim(limit, expired=now >= self._expired_at)
+        try:
+            claim = self._source.claim(limit, expired=now >= self._expired_at)
+        except DatabaseGone:
+            if not self._limits.reached():
+                raise
+            return  # told to stop while waiting for the database: nothing is lost
         if claim is None:
             self._look_at = now + (self._poll or math.inf)
         if now >= self._expired_at and not (

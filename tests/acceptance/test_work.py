@@ -7,7 +7,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from support.site import PHP_CRON
+from support import server as servers
+from support.site import PHP_CRON, SiteDatabase
 from support.waiting import gone, until
 
 DUE = 1_700_000_000
@@ -206,3 +207,33 @@ def test_it_refuses_beside_a_php_runner(daemon, site):
     site.set_option("cron", PHP_CRON)
     code, _, err = ended(daemon(RUNNER_MODE="auto"))
     assert (code, "PHP's own queue runner may be alive" in err) == (1, True)
+
+
+@pytest.fixture
+def mortal(tmp_path):
+    """A site on a server of its own, which may be killed."""
+    program = servers._program()
+    if program is None:
+        pytest.fail("needs a mariadbd or mysqld of this machine: apt-get install mariadb-server")
+    server = servers.local(program)
+    yield SiteDatabase.create(server)
+    server.stop()
+
+
+def test_a_server_that_dies_is_waited_for_until_a_signal(daemon, mortal):
+    """Killed and started again, the server finds the daemon at work; killed once more, it does not
+    keep the daemon from ending."""
+    process = daemon(RUNNER_DSN=mortal.url)
+    first = mortal.add("quick", [1], at=DUE)
+    until(lambda: mortal.row(first)["status"] == "complete")
+    mortal.server.kill()
+    assert "lost and waited for" in process.stderr.readline()
+    mortal.server.restart()
+    assert "the database is back after" in process.stderr.readline()
+    mortal.reconnect()
+    second = mortal.add("quick", [2], at=DUE)
+    until(lambda: mortal.row(second)["status"] == "complete")
+    mortal.server.kill()
+    assert "lost and waited for" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0

@@ -54,11 +54,16 @@ class SiteDatabase:
     ):
         name = f"runner_test_{next(_numbers)}"
         server.execute(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-        site = cls(server, name, prefix, server.admin(name))
-        site.run("SET sql_mode = '', time_zone = '+00:00'")
+        site = cls(server, name, prefix)
+        site.reconnect()
         if tables:
             site.create_tables(OPTIONS | (options or {}))
         return site
+
+    def reconnect(self) -> None:
+        """After the server has been started again."""
+        self.connection = self.server.admin(self.name)
+        self.run("SET sql_mode = '', time_zone = '+00:00'")
 
     def create_tables(self, options: dict[str, str]) -> None:
         queries = Queries("upstream.sql", "mysql", Tables(self.prefix).identifiers())
