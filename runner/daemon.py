@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from runner.chores import clean, running, scheduler
 from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.summary import Summary
@@ -108,6 +109,7 @@ class Daemon:
         """Works until it is told to end. Raises what ended a worker that was not told to."""
         with self._app.open() as (database, site):
             check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
+        chores = scheduler(site.zone, self._settings.clean_at, self._clean)
         threads = [
             threading.Thread(target=self._work, args=lane, name=f"queue {lane[0].name}")
             for lane in worked
@@ -115,7 +117,8 @@ class Daemon:
         for thread in threads:
             thread.start()
         self._watch.ready()
-        self._mind(threads)
+        with running(chores):
+            self._mind(threads)
         if self._failures:
             raise self._failures[0]
         return _sum(self._summaries)
@@ -131,6 +134,9 @@ class Daemon:
                 deadline = clock.monotonic() + grace
             if deadline and grace and clock.monotonic() >= deadline:
                 self._stop.hurry()
+
+    def _clean(self) -> None:
+        clean(self._app, self._stop, self._watch.tell)
 
     def _work(self, queue: WorkerQueue, handlers: Handlers) -> None:
         """One queue's worker, from connecting to its end."""

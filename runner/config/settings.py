@@ -4,6 +4,7 @@ tables of `runner config` are derived from here."""
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,6 +89,12 @@ def _seconds(text: str) -> float:
     if not (math.isfinite(number) and number >= 0):
         raise ValueError("a number of seconds, 0 or more")
     return number
+
+
+def _time_of_day(text: str) -> str:
+    if text != "off" and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("a time of day such as 03:00, or off")
+    return text
 
 
 def _define(default: T, section: str, help_: str, read: Callable[[str], Any], **facts: Any) -> T:
@@ -181,6 +188,11 @@ class Settings:
     grace: float = _duration(
         0.0, "After a signal, kill what still runs then; 0 lets handlers run to their own limits.",
         "work",
+    )  # fmt: skip
+    clean_at: str = _define(
+        "03:00", "work", "Time of day, in the site's zone, at which old finished actions of your"
+        " hooks are deleted (as `runner clean` does); off for never.", _time_of_day,
+        metavar="HH:MM",
     )  # fmt: skip
     force: bool = _define(
         False, "run", "Run although another run is at work on this site.", bool,

@@ -31,6 +31,12 @@ AGES: Mapping[Status, int] = {
 }
 """Seconds since the last attempt after which a row is old, for every status that is final."""
 
+
+def usual_cutoffs(now: int) -> dict[str, int]:
+    """For each status the last attempt (epoch seconds) up to which a row is old."""
+    return {str(status): now - age for status, age in AGES.items()}
+
+
 WINDOW = 1000
 """Rows looked at by one statement: most may belong to hooks that are to be left alone."""
 

@@ -1,0 +1,67 @@
+"""The daemon's own regular work. WordPress's schedules never go through APScheduler: its weekdays
+count from Monday, and it knows nothing of Action Scheduler's cron dialect."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from runner.core.errors import RunnerError
+from runner.core.limits import Limits
+from runner.operations.actions import Actions
+from runner.operations.cleaner import Cleaner, usual_cutoffs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    from compat.site_time import SiteZone
+    from runner.app import App
+    from runner.core.signals import Stop
+
+LATE = 3600
+"""Seconds that a chore may be late, after a sleep of the machine say, and still be done."""
+
+SPREAD = 300
+"""Seconds by which its time varies, so that several daemons do not begin together."""
+
+
+def clean(app: App, stop: Stop, tell: Callable[[str], object]) -> None:
+    """Deletes old finished actions of the app's hooks. What goes wrong is told and ends nothing."""
+    limits = Limits(app.clock, stop)
+    try:
+        with app.open() as (database, site):
+            cleaner = Cleaner(database, site, limits, hooks=frozenset(app.handlers.hooks))
+            cleaned = cleaner.run(usual_cutoffs(Actions(database, site).now()))
+    except RunnerError as error:
+        tell(f"old actions could not be deleted: {error}")
+        return
+    if cleaned.deleted:
+        tell(f"deleted {cleaned.deleted} old actions in {cleaned.seconds:.1f} s")
+
+
+def scheduler(zone: SiteZone, clean_at: str, call: Callable[[], object]) -> BackgroundScheduler:
+    """A scheduler that cleans each day at that time of the site's."""
+    from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415  a tenth of a
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415  second, for daemons only
+
+    made = BackgroundScheduler(
+        timezone=zone.name or "UTC",
+        job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": LATE},
+    )
+    if clean_at != "off":
+        hour, minute = (int(part) for part in clean_at.split(":"))
+        daily = CronTrigger(hour=hour, minute=minute, jitter=SPREAD, timezone=zone.name or "UTC")
+        made.add_job(call, daily, id="clean", name="delete old actions")
+    return made
+
+
+@contextmanager
+def running(made: BackgroundScheduler) -> Iterator[None]:
+    """Does the chores meanwhile. One at work is waited for: the signal that ends us ends it too."""
+    made.start()
+    try:
+        yield
+    finally:
+        made.shutdown()
