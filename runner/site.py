@@ -68,6 +68,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
     server = next(str(row["value"]) for row in facts if row["kind"] == "server")
     found = _shape(facts, tables)
     _refuse(options)
+    _refuse_engines(facts)
     return Site(
         tables=tables,
         shape=found,
@@ -137,6 +138,16 @@ def _refuse(options: dict[str, str]) -> None:
             " in posts. Let WordPress run its queue (the hook action_scheduler/migration_hook)"
             " until option action_scheduler_migration_status says complete"
         )
+
+
+def _refuse_engines(facts: list[Row]) -> None:
+    """Nothing can be undone in a table without transactions, so no claim could be trusted."""
+    for row in facts:
+        if row["kind"] == "engine":
+            raise SiteError(
+                f"table {row['name']} is {row['value']}, which has no transactions: change it with"
+                f" ALTER TABLE {row['name']} ENGINE = InnoDB"
+            )
 
 
 def has_skip_locked(server: str) -> bool:
