@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from compat.action_scheduler import NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
 from compat.site_time import SiteZone
-from compat.tables import Shape, UnknownShape, shape
+from compat.tables import PREFIX, Shape, UnknownShape, shape
 from runner.core.errors import Busy, ConfigError, DatabaseError, SiteError
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
     from runner.storage.db import Database, Row
-
-_PREFIX = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Site:
 
 def check_prefix(prefix: str) -> Tables:
     """Raises ConfigError for a table prefix that WordPress could not have."""
-    if not _PREFIX.fullmatch(prefix):
+    if not PREFIX.fullmatch(prefix):
         raise ConfigError(f"the table prefix {prefix!r} is not made of letters, digits and _ alone")
     return Tables(prefix)
 

@@ -157,9 +157,12 @@ class Database:
         self.hurry: Callable[[], bool] = _never
         self._connection: Any = None
         self._met = False
+        self._shut = False
 
     def connect(self) -> None:
         """Connects if there is no connection. Raises DatabaseError with what to do."""
+        if self._shut:
+            raise DatabaseError("the connection was closed")
         if self._connection is None:
             try:
                 self._connection = self.driver.connect()
@@ -171,6 +174,11 @@ class Database:
 
     def _not_connected(self, error: Exception) -> Exception:
         return DatabaseGone(str(error)) if isinstance(error, (LostConnection, Conflict)) else error
+
+    def shut(self) -> None:
+        """Closes for good."""
+        self.close()
+        self._shut = True
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
