@@ -1,4 +1,4 @@
-"""PHP's values and the rules by which they compare and convert.
+"""PHP's values, and the operators that this reader computes on them.
 
 PHP's text is bytes. Here it is a ``str`` with one character a byte (latin-1), which keeps every
 byte while regular expressions and ``str`` methods stay at hand; :func:`outside` gives real text.
@@ -6,10 +6,14 @@ byte while regular expressions and ``str`` methods stay at hand; :func:`outside`
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from compat.php import INT_MAX, INT_MIN
+
+MAX_TEXT = 1_048_576
+"""Longest text that is made, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,11 @@ class Unknown:
     place: Place
 
 
-Scalar: TypeAlias = str | int | float | bool | None
 Array: TypeAlias = dict["int | str", "Value"]
-Value: TypeAlias = Scalar | Array | Unknown
+Value: TypeAlias = str | int | bool | None | Array | Unknown
 
-_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
-_NUMERIC = re.compile(r"[ \t\n\r\v\f]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-                      r"[ \t\n\r\v\f]*")  # fmt: skip
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_PERHAPS_NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?\.?[0-9]")
 
 
 def inside(text: str) -> str:
@@ -58,7 +60,7 @@ def truthy(value: Value) -> bool:
 
 
 def as_text(value: Value) -> str | None:
-    """PHP: (string). None for what has no plain text: arrays, floats, Unknown."""
+    """PHP: (string). None for what has no plain text: arrays, Unknown."""
     if value is None or value is False:
         return ""
     if value is True:
@@ -69,7 +71,7 @@ def as_text(value: Value) -> str | None:
 def as_key(value: Value) -> int | str | None:
     """The key of an array that this value means; None for what cannot be one."""
     if isinstance(value, str):
-        if _INTEGER_KEY.fullmatch(value) and INT_MIN <= int(value) <= INT_MAX:
+        if _INTEGER.fullmatch(value) and INT_MIN <= int(value) <= INT_MAX:
             return int(value)
         return value
     if isinstance(value, bool | int):
@@ -77,31 +79,56 @@ def as_key(value: Value) -> int | str | None:
     return "" if value is None else None
 
 
+def next_key(array: Array) -> int | None:
+    """The key of an element without one; None where PHP's versions differ."""
+    last = max((key for key in array if isinstance(key, int)), default=-1)
+    return last + 1 if last >= 0 or not any(isinstance(key, int) for key in array) else None
+
+
 def identical(left: Value, right: Value) -> bool | None:
-    """PHP: ===. None where this reader does not know: two arrays, Unknown."""
-    if isinstance(left, Unknown) or isinstance(right, Unknown):
-        return None
+    """PHP: ===. None, here and below, where this reader does not know: of two arrays."""
     if isinstance(left, dict) and isinstance(right, dict):
         return None
     return type(left) is type(right) and left == right
 
 
 def equal(left: Value, right: Value) -> bool | None:
-    """PHP 8: ==. None where this reader does not know: arrays, Unknown."""
-    if isinstance(left, dict | Unknown) or isinstance(right, dict | Unknown):
+    """PHP 8: ==. Not known of arrays, and of numbers in texts unless they are plain integers."""
+    if isinstance(left, dict) or isinstance(right, dict):
         return None
-    if isinstance(left, str | None) and isinstance(right, str | None) and None in {left, right}:
-        return (left or "") == (right or "")
-    if isinstance(left, bool | None) or isinstance(right, bool | None):
+    if isinstance(left, bool) or isinstance(right, bool):
         return truthy(left) == truthy(right)
-    numbers = _number(left), _number(right)
-    if None in numbers:
-        return str(left) == str(right)
-    return numbers[0] == numbers[1]
+    if left is None or right is None:
+        other = right if left is None else left
+        return not truthy(other) and other != "0"
+    numbers = as_key(left), as_key(right)
+    if all(isinstance(number, int) for number in numbers):
+        return numbers[0] == numbers[1]
+    if left != right and all(_PERHAPS_NUMERIC.match(str(side)) for side in (left, right)):
+        return None
+    return str(left) == str(right)
 
 
-def _number(value: str | float) -> float | None:
-    if not isinstance(value, str):
-        return value
-    found = _NUMERIC.fullmatch(value)
-    return float(found[1]) if found else None
+def _flip(found: bool | None) -> bool | None:
+    return None if found is None else not found
+
+
+def _concatenate(left: Value, right: Value) -> str | None:
+    texts = as_text(left), as_text(right)
+    if texts[0] is None or texts[1] is None or len(texts[0]) + len(texts[1]) > MAX_TEXT:
+        return None
+    return texts[0] + texts[1]
+
+
+OPERATORS: dict[str, Callable[[Value, Value], Value]] = {
+    ".": _concatenate,
+    "==": equal,
+    "!=": lambda left, right: _flip(equal(left, right)),
+    "<>": lambda left, right: _flip(equal(left, right)),
+    "===": identical,
+    "!==": lambda left, right: _flip(identical(left, right)),
+    "|": lambda left, right: (
+        left | right if type(left) is int and type(right) is int else None
+    ),
+}
+"""On values that are known."""
