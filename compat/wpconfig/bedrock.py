@@ -2,16 +2,15 @@
 from the environment and `.env` (roots/bedrock, config/application.php)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from compat.php import INT_MAX
 from compat.wpconfig import dotenv
-from compat.wpconfig.config import Constant, WpConfig
-from compat.wpconfig.errors import WAYS, WpConfigError, shown
+from compat.wpconfig.config import WAYS, Constant, WpConfig, WpConfigError, shown
 from compat.wpconfig.files import load
 from compat.wpconfig.functions import PURE
-from compat.wpconfig.nodes import Body, Include, Literal, walk
+from compat.wpconfig.tokens import Token
 from compat.wpconfig.values import inside, outside
 
 _APPLICATION = "config/application.php"
@@ -23,14 +22,9 @@ _OVERRIDE = re.compile(r"['\"]DB_(?:NAME|USER|PASSWORD|HOST)['\"]|\$table_prefix
 _DATABASE = ("DB_NAME", "DB_USER", "DB_PASSWORD")
 
 
-def project_of(path: Path, body: Body) -> Path | None:
+def project_of(path: Path, tokens: Sequence[Token]) -> Path | None:
     """The project's folder, if this is the wp-config.php of a Bedrock site."""
-    loads = any(
-        isinstance(part, Literal) and str(part.value).endswith(_APPLICATION)
-        for node in walk(body)
-        if isinstance(node, Include)
-        for part in walk(node)
-    )
+    loads = any(token.kind == "string" and token.text.endswith(_APPLICATION) for token in tokens)
     project = path.resolve().parent.parent
     return project if loads and (project / _APPLICATION).exists() else None
 

@@ -1,64 +1,37 @@
-"""The grammar of PHP's expressions."""
+"""PHP's expressions: each is read from tokens into a Python function that computes its value.
 
+What cannot be computed is Unknown, after the state was told what it would have changed.
+"""
+
+import re
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-from compat.wpconfig.nodes import (
-    ArrayOf,
-    Assign,
-    Binary,
-    Call,
-    Include,
-    Index,
-    Item,
-    Literal,
-    Name,
-    Node,
-    Odd,
-    Stop,
-    Template,
-    Ternary,
-    Unary,
-    Var,
-)
-from compat.wpconfig.tokens import Hole, SyntaxProblem, Token
+from compat.wpconfig.calls import call, environment
+from compat.wpconfig.state import ENVIRONMENT, SUPERGLOBALS, Finished, State
+from compat.wpconfig.tokens import SyntaxProblem, Token
+from compat.wpconfig.values import OPERATORS, Array, Place, Unknown, Value, as_key, truthy
 
-# Binary operators from the loosest to the tightest (PHP 8), `?` being the ternary.
-_LEVELS = (
-    ("or",),
-    ("xor",),
-    ("and",),
-    ("?",),
-    ("??",),
-    ("||",),
-    ("&&",),
-    ("|",),
-    ("^",),
-    ("&",),
-    ("==", "!=", "===", "!==", "<>", "<=>"),
-    ("<", "<=", ">", ">="),
-    (".",),
-    ("<<", ">>"),
-    ("+", "-"),
-    ("*", "/", "%"),
-    ("instanceof",),
-    ("**",),
-)
-_STRENGTH = {op: level for level, ops in enumerate(_LEVELS) for op in ops}
-_TERNARY = _STRENGTH["?"]
-_PREFIX = {"!", "-", "+", "~", "@"}
-_CASTS = {"bool", "boolean", "string", "int", "integer", "float", "double", "array", "object"}
-_ASSIGN = {"=": "", ".=": ".", "??=": "??", "|=": "|", "&=": "&", "^=": "^", "+=": "+", "-=": "-"}
-_ODD_ASSIGN = {"*=", "/=", "%=", "**=", "<<=", ">>=", "++", "--"}
+Expression: TypeAlias = Callable[[State], Value]
+
+# Binary operators from the loosest to the tightest (PHP 8), `?` being the ternary. Another one
+# makes its statement one that is not understood.
+_LEVELS = ("or", "and", "?", "??", "||", "&&", "|", "== != === !== <>", ".")
+_STRENGTH = {op: level for level, ops in enumerate(_LEVELS) for op in ops.split()}
+TERNARY = _STRENGTH["?"]
+# Operators whose right side does not run for one truth of the left.
+_LAZY = {"&&": False, "and": False, "||": True, "or": True}
+_WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 _INCLUDES = {"include", "include_once", "require", "require_once"}
-# Words that open something of which not even the shape is known here.
-_UNKNOWN_FORMS = {"function", "fn", "match", "static", "yield", "clone", "list", "class"}
+_CLOSURES = {"function", "fn", "match"}
+_PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
-class ExpressionParser:
-    """Reads expressions from tokens, the last of which is of kind `end`."""
+class Expressions:
+    """A cursor over the tokens of one file, the last of which is of kind `end`."""
 
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self.tokens, self.at = tokens, 0
+    def __init__(self, file: str, tokens: Sequence[Token]) -> None:
+        self.file, self.tokens, self.at = file, tokens, 0
 
     @property
     def next(self) -> Token:
@@ -75,8 +48,8 @@ class ExpressionParser:
     def is_word(self, *texts: str) -> bool:
         return self.next.kind == "word" and self.next.text.lower() in texts
 
-    def accept(self, *ops: str) -> bool:
-        found = self.is_op(*ops)
+    def accept(self, op: str) -> bool:
+        found = self.is_op(op)
         if found:
             self.take()
         return found
@@ -90,16 +63,22 @@ class ExpressionParser:
         text = "a text" if token.kind in {"string", "template"} else repr(token.text)
         return SyntaxProblem(f"{text} in a place that this reader does not know", token.line)
 
-    def expression(self, loosest: int = 0) -> Node:
+    def unknown(self, why: str, line: int) -> Unknown:
+        return Unknown(why, Place(self.file, line))
+
+    def expression(self, loosest: int = 0) -> Expression:
         left = self.unary()
         while (op := self.operator()) and _STRENGTH[op] >= loosest:
-            line, strength = self.take().line, _STRENGTH[op]
+            line, start = self.take().line, self.at
             if op == "?":
-                left = self.ternary(left, line)
+                left = self.ternary(left)
+                continue
+            # ?? is the only one that groups to the right.
+            right = self.expression(_STRENGTH[op] + (op != "??"))
+            if op in OPERATORS:
+                left = _binary(op, left, right, self.unknown(f"the operator {op}", line))
             else:
-                # ?? is the only one that groups to the right.
-                right = self.expression(strength if op == "??" else strength + 1)
-                left = Binary(line, op, left, right)
+                left = _lazy(op, left, right, self.tokens[start : self.at])
         return left
 
     def operator(self) -> str:
@@ -107,174 +86,241 @@ class ExpressionParser:
         text = self.next.text.lower() if self.next.kind in {"op", "word"} else ""
         return text if text in _STRENGTH else ""
 
-    def ternary(self, test: Node, line: int) -> Node:
-        then = None if self.is_op(":") else self.expression(_TERNARY)
+    def ternary(self, test: Expression) -> Expression:
+        start = self.at
+        then = None if self.is_op(":") else self.expression(TERNARY)
         self.expect(":")
-        return Ternary(line, test, then, self.expression(_TERNARY + 1))
+        other = self.expression(TERNARY + 1)
+        mentioned = self.tokens[start : self.at]
 
-    def unary(self) -> Node:
+        def value(state: State) -> Value:
+            found = test(state)
+            if isinstance(found, Unknown):
+                state.smear(mentioned, found)
+                return found
+            if truthy(found):
+                return then(state) if then else found
+            return other(state)
+
+        return value
+
+    def unary(self) -> Expression:
+        if self.accept("@"):
+            return self.unary()
+        if self.accept("!"):
+            operand = self.unary()
+            return lambda state: _not(operand(state))
+        start, token = self.at, self.next
+        if token.kind == "var":
+            return self.variable(self.take().text, start)
+        return self.elements(self.primary())
+
+    def variable(self, name: str, start: int) -> Expression:
+        place = Place(self.file, self.tokens[start].line)
+        special = name in SUPERGLOBALS or name in {"GLOBALS", "this"}
+        if not special and self.accept("="):
+            return _assign(name, self.expression(TERNARY), place)
+        if name in SUPERGLOBALS and self.accept("["):
+            key = self.expression()
+            self.expect("]")
+            return self.elements(_superglobal(name, key, place))
+        if special:
+            why = Unknown(f"${name} as a whole", place)
+            return self.elements(lambda _: why)
+        return self.elements(lambda state: state.variable(name))
+
+    def elements(self, base: Expression) -> Expression:
+        """What follows in brackets. Assignments to it, objects and computed calls are beyond."""
+        while self.accept("["):
+            key = self.expression()
+            base = _element(base, key, self.unknown("a part of a text", self.next.line))
+            self.expect("]")
+        return base
+
+    def primary(self) -> Expression:
         token = self.next
-        if self.is_op(*_PREFIX):
-            self.take()
-            return Unary(token.line, token.text, self.unary())
-        if self.is_op("++", "--"):
-            self.take()
-            return self.changed(token.line, self.unary())
-        if cast := self.cast():
-            return Unary(token.line, cast, self.unary())
-        return self.assignment(self.postfix(self.primary()))
-
-    def cast(self) -> str:
-        ahead = self.tokens[self.at : self.at + 3]
-        if [t.text for t in ahead[::2]] == ["(", ")"] and ahead[1].text.lower() in _CASTS:
-            self.at += 3
-            return f"({ahead[1].text.lower()})"
-        return ""
-
-    def assignment(self, target: Node) -> Node:
-        if not isinstance(target, Var | Index) or self.next.kind != "op":
-            return target
-        line, op = self.next.line, self.next.text
-        if op in _ASSIGN:
-            self.take()
-            value = self.expression(_TERNARY)
-            if binary := _ASSIGN[op]:
-                value = Binary(line, binary, target, value)
-            return Assign(line, target, value)
-        if op in _ODD_ASSIGN:
-            self.take()
-            if op not in {"++", "--"}:
-                self.expression(_TERNARY)
-            return self.changed(line, target)
-        return target
-
-    @staticmethod
-    def changed(line: int, target: Node) -> Node:
-        """A variable that gets a value which is not computed here."""
-        odd = Odd(line, "an operator that this reader does not know", (), calls=False)
-        return Assign(line, target, odd) if isinstance(target, Var | Index) else odd
-
-    def postfix(self, node: Node) -> Node:
-        while True:
-            line = self.next.line
-            if self.accept("["):
-                key = None if self.is_op("]") else self.expression()
-                self.expect("]")
-                node = Index(line, node, key)
-            elif self.accept("->", "?->", "::"):
-                node = Odd(line, "code of an object or a class", (node, *self.member()), calls=True)
-            elif self.is_op("("):
-                node = Odd(line, "a call of a computed name", (node, *self.arguments()), calls=True)
-            else:
-                return node
-
-    def member(self) -> tuple[Node, ...]:
-        if self.next.kind not in {"word", "var"}:
+        if token.kind == "word":
+            return self.word()
+        if token.kind == "end":
             raise self.unexpected()
         self.take()
-        return self.arguments() if self.is_op("(") else ()
+        if token.kind == "string":
+            return lambda _: token.text
+        if token.kind == "number":
+            plain = _PLAIN_INTEGER.fullmatch(token.text)
+            why = self.unknown("a number that is no plain integer", token.line)
+            return lambda _: int(token.text) if plain else why
+        if token.kind == "template":
+            return self.template(token)
+        if token.text == "[":
+            return self.array("]", token.line)
+        if token.text != "(":
+            self.at -= 1
+            raise self.unexpected()
+        inner = self.expression()
+        self.expect(")")
+        return inner
 
-    def arguments(self) -> tuple[Node, ...]:
-        self.expect("(")
+    def template(self, token: Token) -> Expression:
+        parts = [self.part(part) for part in token.parts]
+        why = self.unknown("the operator .", token.line)
+        text: Expression = lambda _: ""  # noqa: E731  to be wrapped
+        for part in parts:
+            text = _binary(".", text, part, why)
+        return text
+
+    def part(self, part: str | tuple[Token, ...]) -> Expression:
+        if isinstance(part, str):
+            return lambda _: part
+        inner = type(self)(self.file, part)
+        found = inner.expression()
+        if inner.next.kind != "end":
+            raise inner.unexpected()
+        return found
+
+    def arguments(self) -> list[Expression]:
         found = []
         while not self.accept(")"):
             found.append(self.expression())
             if not self.is_op(")"):
                 self.expect(",")
-        return tuple(found)
+        return found
 
-    def primary(self) -> Node:
-        token = self.next
-        read = _PRIMARY.get(token.kind)
-        if read:
-            self.take()
-            return read(token)
-        if token.kind == "word":
-            return self.word()
-        if self.accept("("):
-            inner = self.expression()
-            self.expect(")")
-            return inner
-        if self.accept("["):
-            return self.array("]", token.line)
-        raise self.unexpected()
-
-    def array(self, close: str, line: int) -> Node:
-        items = []
+    def array(self, close: str, line: int) -> Expression:
+        items: list[tuple[Expression | None, Expression]] = []
         while not self.accept(close):
-            at, first = self.next.line, self.expression()
-            items.append(
-                Item(at, first, self.expression()) if self.accept("=>") else Item(at, None, first)
-            )
+            first = self.expression()
+            items.append((first, self.expression()) if self.accept("=>") else (None, first))
             if not self.is_op(close):
                 self.expect(",")
-        return ArrayOf(line, tuple(items))
+        why = self.unknown("an array with an odd key", line)
 
-    def word(self) -> Node:
-        line, name = self.next.line, self.next.text.removeprefix("\\")
+        def value(state: State) -> Value:
+            made: Array = {}
+            for key, item in items:
+                found = as_key(key(state)) if key else _next_key(made)
+                if found is None:
+                    return why
+                made[found] = item(state)
+            return made
+
+        return value
+
+    def word(self) -> Expression:
+        start, token = self.at, self.take()
+        name = token.text.removeprefix("\\")
         word = name.lower()
-        if word in _UNKNOWN_FORMS:
-            raise SyntaxProblem(f"{word!r}, which this reader does not know", line)
-        self.take()
-        if form := _WORDS.get(word):
-            return form(self, word, line)
-        return Call(line, word, self.arguments()) if self.is_op("(") else Name(line, name)
+        if word in _CLOSURES:
+            raise SyntaxProblem(f"{word!r}, which this reader does not know", token.line)
+        if word in _INCLUDES:
+            return self.include(word, token.line)
+        if word in {"exit", "die"}:
+            return _stop(self.arguments() if self.accept("(") else [])
+        if not self.accept("("):
+            return self.constant(name, token.line)
+        if word == "array":
+            return self.array(")", token.line)
+        args = self.arguments()
+        mentioned, why = (
+            self.tokens[start : self.at],
+            self.unknown(f"a call of {word}()", token.line),
+        )
+        return lambda state: call(state, word, [arg(state) for arg in args], mentioned, why)
 
-    def array_word(self, _word: str, line: int) -> Node:
-        self.expect("(")
-        return self.array(")", line)
+    def constant(self, name: str, line: int) -> Expression:
+        place, folder = Place(self.file, line), self.file.rpartition("/")[0] or "/"
+        fixed: dict[str, Value] = {"__file__": self.file, "__dir__": folder, **_WORDS}
+        if name.lower() in fixed:
+            return lambda _: fixed[name.lower()]
+        return lambda state: state.constant(name, place)
 
-    def include(self, word: str, line: int) -> Node:
-        once, required = word.endswith("_once"), word.startswith("require")
-        return Include(line, self.expression(_TERNARY), required, once)
-
-    def print_(self, word: str, line: int) -> Node:
-        return Odd(line, word, (self.expression(_TERNARY),), calls=False)
-
-    def stop(self, word: str, line: int) -> Node:
-        if word == "throw":
-            self.expression()
-        elif self.is_op("("):
-            self.arguments()
-        return Stop(line)
-
-    def new(self, _word: str, line: int) -> Node:
-        if self.next.kind not in {"word", "var"} or self.is_word("class"):
-            raise self.unexpected()
-        self.take()
-        args = self.arguments() if self.is_op("(") else ()
-        return Odd(line, "code of an object or a class", args, calls=True)
+    def include(self, word: str, line: int) -> Expression:
+        """Given by the reader of statements, which reads files."""
+        raise NotImplementedError
 
 
-def _template(token: Token) -> Node:
-    return Template(
-        token.line,
-        tuple(
-            _hole(part) if isinstance(part, Hole) else Literal(token.line, part)
-            for part in token.parts
-        ),
-    )
+def _next_key(array: Array) -> int | None:
+    numbers = [key for key in array if isinstance(key, int)]
+    last = max(numbers, default=-1)
+    return None if numbers and last < 0 else last + 1  # PHP's versions differ after a negative one
 
 
-def _hole(hole: Hole) -> Node:
-    inner = ExpressionParser(hole.tokens)
-    found = inner.expression()
-    if inner.next.kind != "end":
-        raise inner.unexpected()
-    return found
+def _not(value: Value) -> Value:
+    return value if isinstance(value, Unknown) else not truthy(value)
 
 
-_PRIMARY: dict[str, Callable[[Token], Node]] = {
-    "var": lambda token: Var(token.line, token.text),
-    "string": lambda token: Literal(token.line, token.text),
-    "int": lambda token: Literal(token.line, int(token.text)),
-    "float": lambda token: Literal(token.line, float(token.text)),
-    "template": _template,
-}
-_WORDS: dict[str, Callable[[ExpressionParser, str, int], Node]] = {
-    "array": ExpressionParser.array_word,
-    **dict.fromkeys(_INCLUDES, ExpressionParser.include),
-    **dict.fromkeys(("exit", "die", "throw"), ExpressionParser.stop),
-    "new": ExpressionParser.new,
-    "print": ExpressionParser.print_,
-}
+def _stop(args: list[Expression]) -> Expression:
+    def value(state: State) -> Value:
+        for arg in args:
+            arg(state)
+        raise Finished
+
+    return value
+
+
+def _assign(name: str, right: Expression, place: Place) -> Expression:
+    def value(state: State) -> Value:
+        found = right(state)
+        state.assign(name, found, place)
+        return found
+
+    return value
+
+
+def _lazy(op: str, left: Expression, right: Expression, mentioned: Sequence[Token]) -> Expression:
+    """&&, || and ??: the right side runs, or not, for what the left one is."""
+
+    def value(state: State) -> Value:
+        found = left(state)
+        if isinstance(found, Unknown):
+            state.smear(mentioned, found)
+            return found
+        if op == "??":
+            return right(state) if found is None else found
+        if truthy(found) is _LAZY[op]:
+            return _LAZY[op]
+        found = right(state)
+        return found if isinstance(found, Unknown) else truthy(found)
+
+    return value
+
+
+def _binary(op: str, left: Expression, right: Expression, why: Unknown) -> Expression:
+    def value(state: State) -> Value:
+        first, writes = left(state), state.frame.writes
+        second = right(state)
+        for side in (first, second):
+            if isinstance(side, Unknown):
+                return side
+        # PHP may read a variable on the left later than what is assigned on the right.
+        result = OPERATORS[op](first, second) if state.frame.writes == writes else None
+        return why if result is None else result
+
+    return value
+
+
+def _element(base: Expression, key: Expression, why: Unknown) -> Expression:
+    def value(state: State) -> Value:
+        array, writes = base(state), state.frame.writes
+        found = key(state)
+        for part in (array, found):
+            if isinstance(part, Unknown):
+                return part
+        plain = as_key(found) if state.frame.writes == writes else None
+        if plain is None or not isinstance(array, dict | None):
+            return why
+        return array.get(plain) if array else None
+
+    return value
+
+
+def _superglobal(name: str, key: Expression, place: Place) -> Expression:
+    def value(state: State) -> Value:
+        found = key(state)
+        written = f"${name}[{found!r}]" if isinstance(found, str) else f"${name}"
+        if name not in ENVIRONMENT:
+            return Unknown(f"the web request ({written})", place)
+        variable = environment(state, found, Unknown(written, place))
+        return None if variable is False else variable
+
+    return value

@@ -1,6 +1,7 @@
 """The files of a site's configuration: where they lie, and which are safe to read."""
 
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from compat.wpconfig.config import WpConfigError, shown
@@ -88,3 +89,18 @@ def read_bytes(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise NotReadable(f"is larger than {MAX_BYTES} bytes")
     return data
+
+
+def database_layer(folder: Path, content: Path) -> list[str]:
+    """One line for each sign of another database layer under WordPress: HyperDB's and LudicrousDB's
+    settings, or a drop-in of theirs or of SQLite in the site's wp-content."""
+    settings, layer = folder / "db-config.php", content / "db.php"
+    found = [settings] if settings.exists() else []
+    with suppress(OSError, NotReadable):
+        if any(sign in read_bytes(layer) for sign in (b"LudicrousDB", b"HyperDB", b"SQLITE_DB")):
+            found.append(layer)
+    return [
+        f"{shown(str(file))} is another database layer (HyperDB, LudicrousDB, SQLite): the site's"
+        " data may lie elsewhere; what wp-config.php names is used"
+        for file in found
+    ]

@@ -1,149 +1,282 @@
-"""What is known while a configuration is read: constants, variables, and what may be hidden."""
+"""What is known while a configuration is read, and the one rule for code that is not understood:
+whatever it mentions becomes unknown (`smear`), and if it could do more, so does everything that
+is not yet defined (`cloud`)."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
 
-from compat.wpconfig.nodes import Body, Function
+from compat.wpconfig.functions import HARMLESS, PURE, URL_PARTS
+from compat.wpconfig.tokens import Token, flat
 from compat.wpconfig.values import Place, Unknown, Value
 
-NEEDED = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST")
 PREFIX = "table_prefix"
-ALSO_READ = (
-    "DB_ENGINE",
-    "DB_DIR",
-    "DB_FILE",
-    "DB_CHARSET",
-    "MYSQL_CLIENT_FLAGS",
-    "MYSQL_SSL_CA",
-    "MULTISITE",
-    "CUSTOM_USER_TABLE",
-    "WP_CONTENT_DIR",
-)
-READ = frozenset((*NEEDED, *ALSO_READ))
+ENVIRONMENT = {"_SERVER", "_ENV"}
+SUPERGLOBALS = ENVIRONMENT | {"_GET", "_POST", "_COOKIE", "_REQUEST", "_FILES", "_SESSION"}
 
 MAX_STEPS = 300_000
-"""Nodes looked at in one reading; a large real configuration takes some thousand."""
+"""Statements, calls and tokens looked at in one reading; a large configuration takes some thousand."""
 
-SUPERGLOBALS = {"_SERVER", "_ENV", "_GET", "_POST", "_COOKIE", "_REQUEST", "_FILES", "_SESSION"}
+MAX_CALLS = 20
+"""Calls and included files inside one another."""
+
+_PREDEFINED: dict[str, Value] = {
+    "PHP_EOL": "\n",
+    "DIRECTORY_SEPARATOR": "/",
+    "MYSQLI_CLIENT_COMPRESS": 32,
+    "MYSQLI_CLIENT_SSL_DONT_VERIFY_SERVER_CERT": 64,
+    "MYSQLI_CLIENT_SSL": 2048,
+    **{f"PHP_URL_{name.upper()}": number for number, name in enumerate(URL_PARTS)},
+}
+# Names that PHP itself may define, here or there.
+_OF_PHP = re.compile(
+    r"(?:PHP|E|M|LC|MYSQLI?|CURL\w*|JSON|FILTER|ENT|SORT|LOCK|FILE|STREAM|PATHINFO|INI|DATE|OPENSSL"
+    r"|SODIUM|LIBXML|XML|SQLITE3|SIG\w*|T)_.*|STD(?:IN|OUT|ERR)|NAN|INF|true|false|null",
+    re.IGNORECASE,
+)
+# Words that may stand before a parenthesis without being a call of foreign code.
+_LANGUAGE = frozenset(
+    "if elseif while for foreach switch match catch declare function fn use array list isset empty"
+    " unset exit die and or xor not return echo print case define defined getenv".split()  # noqa: SIM905
+)
+_FAMILIAR = _LANGUAGE | HARMLESS | set(PURE)
+_LOADERS = {"include", "include_once", "require", "require_once", "new", "const", "yield"}
+_EDGE = Token("end", "", 0)
+# Objects, classes and computed names; what makes a parenthesis behind it a call of one.
+_FOREIGN, _COMPUTED, _CLOSING = {"$", "->", "?->", "::"}, {"var", "string"}, {")", "]", "}"}
+_ALIASES = {"&", "global", "static"}  # what is mentioned may change through another name
+
+Step: TypeAlias = "Callable[[State], object]"
 
 
 class TooMuch(Exception):
     """More work than any honest configuration asks for; the text says of what."""
 
 
+class Finished(Exception):
+    """PHP goes no further here: exit, or WordPress itself is loaded."""
+
+
+class Leave(Exception):
+    """break, continue."""
+
+
+class Returned(Exception):
+    def __init__(self, value: Value) -> None:
+        super().__init__()
+        self.value = value
+
+
+class Abandoned(Exception):
+    """Whether the code goes on is not known: the rest of its file or function is smeared."""
+
+    def __init__(self, why: Unknown) -> None:
+        super().__init__()
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The body of a file or a function, and the tokens it was made from. `params` are pairs of
+    name and default; None for a function whose kind is not understood."""
+
+    steps: tuple[Step, ...]
+    tokens: Sequence[Token]
+    params: tuple[tuple[str, "Callable[[State], Value] | None"], ...] | None = ()
+
+
 @dataclass(slots=True)
 class Frame:
-    """What belongs to one file or one call: its variables, for each the environment variables
-    that were missing when it got its value, and the code that may still run in it."""
+    """The variables of the main file or of one call. `fog` is what all others may be; an `aliased`
+    one may change through another name; `writes` counts assignments."""
 
-    file: str
-    body: Body
     variables: dict[str, Value] = field(default_factory=dict)
-    blame: dict[str, frozenset[str]] = field(default_factory=dict)
+    aliased: dict[str, Unknown] = field(default_factory=dict)
+    fog: Unknown | None = None
+    writes: int = 0
+    switches: int = 0
 
 
 @dataclass(slots=True)
 class State:
-    """`maybe` are constants that code which is not understood may have defined; `hidden` is such
-    code that may have defined anything. `missed` are the environment variables not found on the
-    way to the present statement."""
+    """`constants` that are Unknown may be undefined, except those with a place. `missed` are the
+    variables of the environment not found on the way to the present statement, `blame` those that
+    shaped a constant or variable. Files are read inside `roots` (resolved folders) only."""
 
-    environ: dict[str, str]
-    frame: Frame
-    main: Frame
-    constants: dict[str, Value] = field(default_factory=dict)
+    environ: dict[str, Value]
+    roots: tuple[Path, ...]
+    loaded: list[Path]
+    main: Frame = field(default_factory=Frame)
+    constants: dict[str, Value] = field(default_factory=_PREDEFINED.copy)
     places: dict[str, Place] = field(default_factory=dict)
-    maybe: dict[str, Unknown] = field(default_factory=dict)
-    functions: dict[str, Function | Unknown] = field(default_factory=dict)
+    functions: dict[str, Code] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
-    hidden: Unknown | None = None
+    fog: Unknown | None = None
     missed: set[str] = field(default_factory=set)
     blame: dict[str, frozenset[str]] = field(default_factory=dict)
-    unread: list[Unknown] = field(default_factory=list)
-    server: dict[tuple[str, str], Value] = field(default_factory=dict)  # set in $_SERVER and $_ENV
+    frame: Frame = field(init=False)
+    depth: int = 0
     steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.frame = self.main
 
     def step(self, count: int = 1) -> None:
         self.steps += count
         if self.steps > MAX_STEPS:
             raise TooMuch("steps")
 
-    def define(self, name: str, value: Value, place: Place) -> Value:
-        """As PHP does, the first one wins; the answer says whether this was it."""
+    def constant(self, name: str, place: Place) -> Value:
+        self.missed |= self.blame.get(name, frozenset())
         if name in self.constants:
-            return False
-        if name in self.maybe:
-            return self.maybe[name]
-        self.constants[name] = value
-        self.places[name] = place
-        self.blame[name] = frozenset(self.missed)
-        return True
+            return self.constants[name]
+        return self.fog or Unknown(f"the constant {name}", place)
 
-    def defined(self, name: str) -> Value:
-        if name in self.constants:
+    def defined(self, name: str) -> bool | Unknown:
+        value = self.constants.get(name)
+        if name in self.places or (name in self.constants and not isinstance(value, Unknown)):
             return True
-        return self.maybe.get(name) or self.hidden or False
+        if isinstance(value, Unknown):
+            return value
+        if _OF_PHP.fullmatch(name) or "\\" in name or "::" in name:
+            return Unknown(f"whether there is a constant {name}", Place("PHP", 0))
+        return self.fog or False
 
-    def may_define(self, name: str, why: Unknown) -> None:
-        if name not in self.constants:
-            self.maybe.setdefault(name, why)
-
-    def assign(self, name: str, value: Value, place: Place) -> None:
-        self.frame.variables[name] = value
-        self.frame.blame[name] = frozenset(self.missed)
-        if name == PREFIX and self.in_main():
-            self.places[PREFIX] = place
-            self.blame[PREFIX] = frozenset(self.missed)
-
-    def in_main(self) -> bool:
-        """Whether the variables are those of the file itself: an included file shares them."""
-        return self.frame.variables is self.main.variables
+    def define(self, name: str, value: Value, place: Place) -> bool | Unknown:
+        """As PHP does, the first one wins; the answer says whether this was it."""
+        known = self.defined(name)
+        if known is True:
+            return False
+        self.places[name] = place
+        self.constants[name] = known or value
+        self.blame[name] = frozenset(self.missed)
+        return known or True
 
     def variable(self, name: str) -> Value:
-        self.missed |= self.frame.blame.get(name, frozenset())
-        return self.frame.variables.get(name)
+        self.missed |= self.blame.get("$" + name, frozenset())
+        return self.frame.variables.get(name, self.frame.fog)
 
-    def blur(self, names: Iterable[str], why: Unknown) -> None:
-        """Forget variables: code that is not understood may have changed them."""
-        for name in names:
-            self.step()
-            for frame in (self.frame, self.main):
-                frame.variables[name] = why
-
-    def hide(self, why: Unknown) -> None:
-        """Foreign code ran. A `defined()` from here on cannot be answered with no; a plain
-        `define()` still can be believed, for nobody writes one that does not win."""
-        self.hidden = self.hidden or why
-
-    def unread_code(self, why: Unknown) -> None:
-        """Code of the site that was not read: it may also have changed every variable."""
-        self.hide(why)
-        self.unread.append(why)
-        self.blur({PREFIX, *self.frame.variables}, why)
-
-    def cloud(self, why: Unknown) -> None:
-        """Code that defines constants nobody can name."""
-        self.unread_code(why)
-        for name in READ:
-            self.may_define(name, why)
+    def assign(self, name: str, value: Value, place: Place) -> None:
+        frame = self.frame
+        frame.writes += 1
+        frame.variables[name] = frame.aliased.get(name, value)
+        self.blame["$" + name] = frozenset(self.missed)
+        if name == PREFIX and frame is self.main:
+            self.places["$" + name] = place
 
     def getenv(self, name: str) -> Value:
         """An environment variable as PHP gives it: False when there is none."""
-        if name in self.environ:
-            return self.environ[name]
-        if self.hidden:
-            return self.hidden
+        if name in self.environ or self.fog:
+            return self.environ.get(name, self.fog)
         self.missed.add(name)
         return False
 
-    def setenv(self, assignment: str) -> None:
-        name, equals, value = assignment.partition("=")
-        if equals:
-            self.environ[name] = value
-        else:
-            self.environ.pop(name, None)
+    def run(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            missed = set(self.missed)
+            self.step()
+            step(self)
+            self.missed = missed
 
-    def forget_environment(self, why: Unknown) -> None:
-        self.hide(why)
+    def execute(self, code: Code) -> Value:
+        """The value that a file or a function returns."""
+        if self.depth >= MAX_CALLS:
+            raise TooMuch("calls or files inside one another")
+        self.depth += 1
+        try:
+            with suppress(Leave):
+                self.run(code.steps)
+        except Returned as result:
+            return result.value
+        except Abandoned as stopped:
+            self.smear(code.tokens, stopped.why)
+            return stopped.why
+        finally:
+            self.depth -= 1
+        return None
+
+    def call(self, function: Code, values: Sequence[Value]) -> Value:
+        """Run a function; None in `params` is not for here."""
+        outer, self.frame = self.frame, Frame()
+        blame = frozenset(self.missed)
+        try:
+            for number, (name, default) in enumerate(function.params or ()):
+                value = values[number] if number < len(values) else default and default(self)
+                self.frame.variables[name], self.blame["$" + name] = value, blame
+            return self.execute(function)
+        finally:
+            self.frame = outer
+
+    def undecided(self, tokens: Sequence[Token], why: Unknown) -> None:
+        """Code of which it is not known whether it runs, or how often."""
+        self.smear(tokens, why)
+        leaving = {"return", "goto", *(("break", "continue") if self.frame.switches else ())}
+        if any(token.kind == "word" and token.text.lower() in leaving for token in flat(tokens)):
+            raise Abandoned(why)
+
+    def smear(
+        self, tokens: Sequence[Token], why: Unknown, seen: frozenset[str] = frozenset()
+    ) -> None:
+        """Make unknown whatever this code could change if it ran: the variables it mentions, the
+        constants it names. `seen`: functions looked at."""
+        found = [_EDGE, *flat(tokens), _EDGE, _EDGE, _EDGE]
+        self.step(len(found))
+        aliases = any(token.text.lower() in _ALIASES for token in found if token.kind != "string")
+        for before, token, *after in zip(found, found[1:], found[2:], found[3:], found[4:]):
+            if token.kind == "var":
+                self._smear_variable(token.text, after, why, aliases=aliases)
+            elif token.kind == "string":
+                self.constants.setdefault(token.text, why)
+            elif token.kind == "op":
+                opens = before.kind in _COMPUTED or before.text in _CLOSING
+                if token.text in _FOREIGN or (token.text == "(" and opens):
+                    self.cloud(why)
+            elif token.kind == "word":
+                word = token.text.lower().removeprefix("\\")
+                if before.text.lower() == "function" or (before.text, after[0].text) == ("&", "("):
+                    self.functions.setdefault(word, Code((), tokens, None))
+                else:
+                    self._smear_word(word, after, why, seen)
+
+    def _smear_variable(
+        self, name: str, after: Sequence[Token], why: Unknown, *, aliases: bool
+    ) -> None:
+        if name in ENVIRONMENT:
+            bracket, key, close = after
+            if (bracket.text, key.kind, close.text) == ("[", "string", "]"):
+                self.environ[key.text] = why
+            else:
+                self.cloud(why)
+        elif name == "GLOBALS":
+            self.main.variables.clear()
+            self.main.fog = why
+        for frame in (self.frame, self.main):
+            frame.variables[name] = why
+            if aliases:
+                frame.aliased[name] = why
+
+    def _smear_word(
+        self, word: str, after: Sequence[Token], why: Unknown, seen: frozenset[str]
+    ) -> None:
+        bracket, name, comma = after
+        if word in _LOADERS:
+            self.cloud(why)
+        elif word == "define":
+            if (bracket.text, name.kind, comma.text) != ("(", "string", ","):
+                self.cloud(why)
+        elif (bracket.kind, bracket.text) == ("op", "(") and word not in _FAMILIAR | seen:
+            if word in self.functions:
+                self.smear(self.functions[word].tokens, why, seen | {word})
+            else:
+                self.cloud(why)
+
+    def cloud(self, why: Unknown) -> None:
+        """Code that could define or change anything: what is not yet defined is unknown."""
+        self.fog = self.fog or why
         self.environ.clear()
-        self.server.clear()
+        for frame in (self.frame, self.main):
+            frame.variables.clear()
+            frame.fog = why

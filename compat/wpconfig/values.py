@@ -127,8 +127,6 @@ OPERATORS: dict[str, Callable[[Value, Value], Value]] = {
     "<>": lambda left, right: _flip(equal(left, right)),
     "===": identical,
     "!==": lambda left, right: _flip(identical(left, right)),
-    "|": lambda left, right: (
-        left | right if type(left) is int and type(right) is int else None
-    ),
+    "|": lambda left, right: left | right if type(left) is int and type(right) is int else None,
 }
 """On values that are known."""
