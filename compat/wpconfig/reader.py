@@ -11,7 +11,7 @@ from compat.wpconfig.files import database_layer, load, wordpress_of
 from compat.wpconfig.state import PREFIX, Code, Finished, State, TooMuch
 from compat.wpconfig.statements import parse
 from compat.wpconfig.tokens import SyntaxProblem
-from compat.wpconfig.values import Place, Unknown, Value, as_text, inside, outside
+from compat.wpconfig.values import Place, Unknown, as_text, inside, outside
 
 _NEEDED = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", PREFIX)
 _ALSO_READ = (
@@ -73,7 +73,7 @@ class _Facts:
         optional = {name for name in _NEEDED if sqlite and self.values.get(name) is None}
         needed = {name: self.needed(name) for name in _NEEDED if name not in optional}
         prefix = needed.pop(PREFIX, None)
-        constants: dict[str, Constant] = {**needed, **self.others()}
+        constants: dict[str, Constant] = {**needed, **dict(self.others())}
         content = Path(str(constants.get("WP_CONTENT_DIR") or self.default_content()))
         warnings = [
             *self.warnings(constants),

@@ -18,7 +18,7 @@ ENVIRONMENT = {"_SERVER", "_ENV"}
 SUPERGLOBALS = ENVIRONMENT | {"_GET", "_POST", "_COOKIE", "_REQUEST", "_FILES", "_SESSION"}
 
 MAX_STEPS = 300_000
-"""Statements, calls and tokens looked at in one reading; a large configuration takes some thousand."""
+"""Statements, calls and tokens looked at; a large configuration takes some thousand."""
 
 MAX_CALLS = 20
 """Calls and included files inside one another."""
@@ -33,14 +33,16 @@ _PREDEFINED: dict[str, Value] = {
 }
 # Names that PHP itself may define, here or there.
 _OF_PHP = re.compile(
-    r"(?:PHP|E|M|LC|MYSQLI?|CURL\w*|JSON|FILTER|ENT|SORT|LOCK|FILE|STREAM|PATHINFO|INI|DATE|OPENSSL"
+    r"(?:PHP|E|M|LC|MYSQLI|CURL\w*|JSON|FILTER|ENT|SORT|LOCK|FILE|STREAM|PATHINFO|INI|DATE|OPENSSL"
     r"|SODIUM|LIBXML|XML|SQLITE3|SIG\w*|T)_.*|STD(?:IN|OUT|ERR)|NAN|INF|true|false|null",
     re.IGNORECASE,
 )
 # Words that may stand before a parenthesis without being a call of foreign code.
 _LANGUAGE = frozenset(
-    "if elseif while for foreach switch match catch declare function fn use array list isset empty"
-    " unset exit die and or xor not return echo print case define defined getenv".split()  # noqa: SIM905
+    """
+    if elseif while for foreach switch match catch declare function fn use array list isset empty
+    unset exit die and or xor return echo print case define defined getenv
+    """.split()  # noqa: SIM905  words, not a column of quotes
 )
 _FAMILIAR = _LANGUAGE | HARMLESS | set(PURE)
 _LOADERS = {"include", "include_once", "require", "require_once", "new", "const", "yield"}
@@ -150,7 +152,7 @@ class State:
         known = self.defined(name)
         if known is True:
             return False
-        self.places[name] = place
+        self.places[name] = known.place if known else place
         self.constants[name] = known or value
         self.blame[name] = frozenset(self.missed)
         return known or True
@@ -225,7 +227,9 @@ class State:
         found = [_EDGE, *flat(tokens), _EDGE, _EDGE, _EDGE]
         self.step(len(found))
         aliases = any(token.text.lower() in _ALIASES for token in found if token.kind != "string")
-        for before, token, *after in zip(found, found[1:], found[2:], found[3:], found[4:]):
+        for before, token, *after in zip(
+            found, found[1:], found[2:], found[3:], found[4:], strict=False
+        ):
             if token.kind == "var":
                 self._smear_variable(token.text, after, why, aliases=aliases)
             elif token.kind == "string":

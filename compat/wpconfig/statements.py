@@ -107,13 +107,11 @@ class _Statements(Expressions):
             start, colon = self.at, self.is_op(":")
             branches.append((test, self.body("elseif", "else", "endif"), start))
             word = self.take().text.lower() if self.is_word("elseif", "else") else ""
-            if word == "else" and not colon and self.is_word("if"):
-                word = self.take().text and "elseif"
+            if word == "else" and self.is_word("if") and not colon:
+                self.take()
+                word = "elseif"
         if colon:
-            if not self.is_word("endif"):
-                raise self.unexpected()
-            self.take()
-            self.end_of_statement()
+            self.close("endif")
         end = self.at
 
         def run(state: State) -> None:
@@ -127,6 +125,12 @@ class _Statements(Expressions):
                     return
 
         return run
+
+    def close(self, word: str) -> None:
+        if not self.is_word(word):
+            raise self.unexpected()
+        self.take()
+        self.end_of_statement()
 
     def switch(self, start: int) -> Step:
         subject = self.condition()
@@ -182,26 +186,31 @@ class _Statements(Expressions):
 
     def function(self, start: int) -> Step:
         name = self.take().text.lower()
-        params: list[tuple[str, Expression | None]] | None = []
+        steps: list[Step] = []
         try:
-            self.expect("(")
-            while not self.accept(")"):
-                if self.next.kind != "var":
-                    raise self.unexpected()
-                variable = self.take().text
-                params.append((variable, self.expression() if self.accept("=") else None))
-                if not self.is_op(")"):
-                    self.expect(",")
-            self.expect("{")
+            params = self.parameters()
             steps = self.until("}")
         except SyntaxProblem:  # one with types, say
-            self.at, params, steps = start + 1, None, []
+            params, self.at = None, start + 1
             self.skip_block(";")
         mentioned = self.tokens[start : self.at]
         if any(token.text.lower() == "yield" for token in mentioned):
             params = None
-        code = Code(tuple(steps), mentioned, None if params is None else tuple(params))
+        code = Code(tuple(steps), mentioned, params)
         return lambda state: state.functions.setdefault(name, code)
+
+    def parameters(self) -> tuple[tuple[str, Expression | None], ...]:
+        """Names and defaults, and the brace behind them."""
+        found = []
+        self.expect("(")
+        while not self.accept(")"):
+            if self.next.kind != "var":
+                raise self.unexpected()
+            found.append((self.take().text, self.expression() if self.accept("=") else None))
+            if not self.is_op(")"):
+                self.expect(",")
+        self.expect("{")
+        return tuple(found)
 
     def foreign_block(self, start: int) -> Step:
         """A loop, try or a class. Only the form with braces is known."""
@@ -336,12 +345,8 @@ def _load(state: State, path: Path, word: str, why: Unknown) -> Value:
         return False
     if word.endswith("_once") and real in state.loaded:
         return True
-    if missing:
-        return _unread(state, real, "is not there", why)
-    if not any(real.is_relative_to(root) for root in state.roots):
-        return _unread(state, real, "lies outside the site's folder and is not read", why)
-    if len(state.loaded) >= MAX_FILES:
-        return _unread(state, real, "is one file too many", why)
+    if problem := "is not there" if missing else _forbidden(state, real):
+        return _unread(state, real, problem, why)
     state.loaded.append(real)
     try:
         code = parse(inside(str(real)), load(real))
@@ -349,6 +354,12 @@ def _load(state: State, path: Path, word: str, why: Unknown) -> Value:
         return _unread(state, real, f"has in line {odd.line} {odd.what}", why)
     value = state.execute(code)
     return 1 if value is None else value
+
+
+def _forbidden(state: State, real: Path) -> str:
+    if not any(real.is_relative_to(root) for root in state.roots):
+        return "lies outside the site's folder and is not read"
+    return "is one file too many" if len(state.loaded) >= MAX_FILES else ""
 
 
 def _unread(state: State, path: Path, problem: str, why: Unknown) -> Unknown:

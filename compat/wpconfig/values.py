@@ -33,7 +33,7 @@ class Unknown:
 
 
 Array: TypeAlias = dict["int | str", "Value"]
-Value: TypeAlias = str | int | bool | None | Array | Unknown
+Value: TypeAlias = str | int | bool | Array | Unknown | None
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _PERHAPS_NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?\.?[0-9]")
@@ -77,12 +77,6 @@ def as_key(value: Value) -> int | str | None:
     if isinstance(value, bool | int):
         return int(value)
     return "" if value is None else None
-
-
-def next_key(array: Array) -> int | None:
-    """The key of an element without one; None where PHP's versions differ."""
-    last = max((key for key in array if isinstance(key, int)), default=-1)
-    return last + 1 if last >= 0 or not any(isinstance(key, int) for key in array) else None
 
 
 def identical(left: Value, right: Value) -> bool | None:
