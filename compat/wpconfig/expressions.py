@@ -1,16 +1,16 @@
 """PHP's expressions: each is read from tokens into a Python function that computes its value.
 
-What cannot be computed is Unknown, after the state was told what it would have changed.
+What cannot be computed raises Unsure, which ends the statement.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from compat.wpconfig.calls import call, environment
-from compat.wpconfig.state import ENVIRONMENT, SUPERGLOBALS, Finished, State
-from compat.wpconfig.tokens import SyntaxProblem, Token
-from compat.wpconfig.values import OPERATORS, Array, Place, Unknown, Value, as_key, truthy
+from compat.wpconfig.calls import call
+from compat.wpconfig.state import ENVIRONMENT, Finished, State
+from compat.wpconfig.tokens import Token
+from compat.wpconfig.values import OPERATORS, Array, Unsure, Value, as_key, truthy
 
 Expression: TypeAlias = Callable[[State], Value]
 
@@ -23,6 +23,7 @@ TERNARY = _STRENGTH["?"]
 _LAZY = {"&&": False, "and": False, "||": True, "or": True}
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 _INCLUDES = {"include", "include_once", "require", "require_once"}
+_REQUEST = {"_GET", "_POST", "_COOKIE", "_REQUEST", "_FILES", "_SESSION"}
 _CLOSURES = {"function", "fn", "match"}
 _PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
@@ -58,27 +59,21 @@ class Expressions:
         if not self.accept(op):
             raise self.unexpected()
 
-    def unexpected(self) -> SyntaxProblem:
+    def unexpected(self) -> Unsure:
         token = self.next
         text = "a text" if token.kind in {"string", "template"} else repr(token.text)
-        return SyntaxProblem(f"{text} in a place that this reader does not know", token.line)
-
-    def unknown(self, why: str, line: int) -> Unknown:
-        return Unknown(why, Place(self.file, line))
+        return Unsure(f"{text} in a place that this reader does not know")
 
     def expression(self, loosest: int = 0) -> Expression:
         left = self.unary()
         while (op := self.operator()) and _STRENGTH[op] >= loosest:
-            line, start = self.take().line, self.at
+            self.take()
             if op == "?":
                 left = self.ternary(left)
                 continue
             # ?? is the only one that groups to the right.
             right = self.expression(_STRENGTH[op] + (op != "??"))
-            if op in OPERATORS:
-                left = _binary(op, left, right, self.unknown(f"the operator {op}", line))
-            else:
-                left = _lazy(op, left, right, self.tokens[start : self.at])
+            left = (_binary if op in OPERATORS else _lazy)(op, left, right)
         return left
 
     def operator(self) -> str:
@@ -87,17 +82,12 @@ class Expressions:
         return text if text in _STRENGTH else ""
 
     def ternary(self, test: Expression) -> Expression:
-        start = self.at
         then = None if self.is_op(":") else self.expression(TERNARY)
         self.expect(":")
         other = self.expression(TERNARY + 1)
-        mentioned = self.tokens[start : self.at]
 
         def value(state: State) -> Value:
             found = test(state)
-            if isinstance(found, Unknown):
-                state.smear(mentioned, found)
-                return found
             if truthy(found):
                 return then(state) if then else found
             return other(state)
@@ -109,64 +99,45 @@ class Expressions:
             return self.unary()
         if self.accept("!"):
             operand = self.unary()
-            return lambda state: _not(operand(state))
-        start, token = self.at, self.next
-        if token.kind == "var":
-            return self.variable(self.take().text, start)
-        return self.elements(self.primary())
-
-    def variable(self, name: str, start: int) -> Expression:
-        place = Place(self.file, self.tokens[start].line)
-        special = name in SUPERGLOBALS or name in {"GLOBALS", "this"}
-        if not special and self.accept("="):
-            return _assign(name, self.expression(TERNARY), place)
-        if name in SUPERGLOBALS and self.accept("["):
-            key = self.expression()
-            self.expect("]")
-            return self.elements(_superglobal(name, key, place))
-        if special:
-            why = Unknown(f"${name} as a whole", place)
-            return self.elements(lambda _: why)
-        return self.elements(lambda state: state.variable(name))
-
-    def elements(self, base: Expression) -> Expression:
-        """What follows in brackets. Assignments to it, objects and computed calls are beyond."""
+            return lambda state: not truthy(operand(state))
+        base = self.variable() if self.next.kind == "var" else self.primary()
         while self.accept("["):
-            key = self.expression()
-            base = _element(base, key, self.unknown("a part of a text", self.next.line))
+            base = _element(base, self.expression())
             self.expect("]")
         return base
 
+    def variable(self) -> Expression:
+        name = self.take().text
+        if name in ENVIRONMENT and self.accept("["):
+            key = self.expression()
+            self.expect("]")
+            return lambda state: _null(state.environment(key(state), f"${name}[{{}}]"))
+        if name in ENVIRONMENT | _REQUEST:
+            raise Unsure(f"the web request (${name})")
+        if self.accept("="):
+            right = self.expression(TERNARY)
+            return lambda state: state.assign(name, right(state))
+        return lambda state: state.variable(name)
+
     def primary(self) -> Expression:
-        token = self.next
-        if token.kind == "word":
+        if self.next.kind == "word":
             return self.word()
-        if token.kind == "end":
+        token = self.next
+        if self.accept("["):
+            return self.array("]")
+        if self.accept("("):
+            inner = self.expression()
+            self.expect(")")
+            return inner
+        fixed: Value = token.text
+        if token.kind == "number" and _PLAIN_INTEGER.fullmatch(token.text):
+            fixed = int(token.text)
+        elif token.kind not in {"string", "template"}:
             raise self.unexpected()
         self.take()
-        if token.kind == "string":
-            return lambda _: token.text
-        if token.kind == "number":
-            plain = _PLAIN_INTEGER.fullmatch(token.text)
-            why = self.unknown("a number that is no plain integer", token.line)
-            return lambda _: int(token.text) if plain else why
-        if token.kind == "template":
-            return self.template(token)
-        if token.text == "[":
-            return self.array("]", token.line)
-        if token.text != "(":
-            self.at -= 1
-            raise self.unexpected()
-        inner = self.expression()
-        self.expect(")")
-        return inner
-
-    def template(self, token: Token) -> Expression:
-        parts = [self.part(part) for part in token.parts]
-        why = self.unknown("the operator .", token.line)
-        text: Expression = lambda _: ""  # noqa: E731  to be wrapped
-        for part in parts:
-            text = _binary(".", text, part, why)
+        text: Expression = lambda _: fixed  # noqa: E731  of a template it is empty
+        for part in token.parts:
+            text = _binary(".", text, self.part(part))
         return text
 
     def part(self, part: str | tuple[Token, ...]) -> Expression:
@@ -186,67 +157,61 @@ class Expressions:
                 self.expect(",")
         return found
 
-    def array(self, close: str, line: int) -> Expression:
+    def array(self, close: str) -> Expression:
         items: list[tuple[Expression | None, Expression]] = []
         while not self.accept(close):
             first = self.expression()
             items.append((first, self.expression()) if self.accept("=>") else (None, first))
             if not self.is_op(close):
                 self.expect(",")
-        why = self.unknown("an array with an odd key", line)
 
         def value(state: State) -> Value:
             made: Array = {}
             for key, item in items:
                 found = as_key(key(state)) if key else _next_key(made)
-                if found is None:
-                    return why
                 made[found] = item(state)
             return made
 
         return value
 
     def word(self) -> Expression:
-        start, token = self.at, self.take()
-        name = token.text.removeprefix("\\")
+        name = self.take().text.removeprefix("\\")
         word = name.lower()
         if word in _CLOSURES:
-            raise SyntaxProblem(f"{word!r}, which this reader does not know", token.line)
+            raise Unsure(f"{word!r}, which this reader does not know")
         if word in _INCLUDES:
-            return self.include(word, token.line)
+            return self.include(word)
         if word in {"exit", "die"}:
             return _stop(self.arguments() if self.accept("(") else [])
         if not self.accept("("):
-            return self.constant(name, token.line)
+            return self.constant(name)
         if word == "array":
-            return self.array(")", token.line)
+            return self.array(")")
         args = self.arguments()
-        mentioned, why = (
-            self.tokens[start : self.at],
-            self.unknown(f"a call of {word}()", token.line),
-        )
-        return lambda state: call(state, word, [arg(state) for arg in args], mentioned, why)
+        return lambda state: call(state, word, [arg(state) for arg in args])
 
-    def constant(self, name: str, line: int) -> Expression:
-        place, folder = Place(self.file, line), self.file.rpartition("/")[0] or "/"
+    def constant(self, name: str) -> Expression:
+        folder = self.file.rpartition("/")[0] or "/"
         fixed: dict[str, Value] = {"__file__": self.file, "__dir__": folder, **_WORDS}
         if name.lower() in fixed:
             return lambda _: fixed[name.lower()]
-        return lambda state: state.constant(name, place)
+        return lambda state: state.constant(name)
 
-    def include(self, word: str, line: int) -> Expression:
+    def include(self, word: str) -> Expression:
         """Given by the reader of statements, which reads files."""
         raise NotImplementedError
 
 
-def _next_key(array: Array) -> int | None:
+def _next_key(array: Array) -> int:
     numbers = [key for key in array if isinstance(key, int)]
     last = max(numbers, default=-1)
-    return None if numbers and last < 0 else last + 1  # PHP's versions differ after a negative one
+    if numbers and last < 0:
+        raise Unsure("a key after a negative one")  # where PHP's versions differ
+    return last + 1
 
 
-def _not(value: Value) -> Value:
-    return value if isinstance(value, Unknown) else not truthy(value)
+def _null(value: Value) -> Value:
+    return None if value is False else value
 
 
 def _stop(args: list[Expression]) -> Expression:
@@ -258,69 +223,36 @@ def _stop(args: list[Expression]) -> Expression:
     return value
 
 
-def _assign(name: str, right: Expression, place: Place) -> Expression:
-    def value(state: State) -> Value:
-        found = right(state)
-        state.assign(name, found, place)
-        return found
-
-    return value
-
-
-def _lazy(op: str, left: Expression, right: Expression, mentioned: Sequence[Token]) -> Expression:
+def _lazy(op: str, left: Expression, right: Expression) -> Expression:
     """&&, || and ??: the right side runs, or not, for what the left one is."""
 
     def value(state: State) -> Value:
         found = left(state)
-        if isinstance(found, Unknown):
-            state.smear(mentioned, found)
-            return found
         if op == "??":
             return right(state) if found is None else found
-        if truthy(found) is _LAZY[op]:
-            return _LAZY[op]
-        found = right(state)
-        return found if isinstance(found, Unknown) else truthy(found)
+        return truthy(found if truthy(found) is _LAZY[op] else right(state))
 
     return value
 
 
-def _binary(op: str, left: Expression, right: Expression, why: Unknown) -> Expression:
+def _binary(op: str, left: Expression, right: Expression) -> Expression:
+    return lambda state: OPERATORS[op](*_both(state, left, right))
+
+
+def _element(base: Expression, key: Expression) -> Expression:
     def value(state: State) -> Value:
-        first, writes = left(state), state.frame.writes
-        second = right(state)
-        for side in (first, second):
-            if isinstance(side, Unknown):
-                return side
-        # PHP may read a variable on the left later than what is assigned on the right.
-        result = OPERATORS[op](first, second) if state.frame.writes == writes else None
-        return why if result is None else result
+        array, found = _both(state, base, key)
+        if not isinstance(array, dict | None):
+            raise Unsure("a part of a text")
+        return (array or {}).get(as_key(found))
 
     return value
 
 
-def _element(base: Expression, key: Expression, why: Unknown) -> Expression:
-    def value(state: State) -> Value:
-        array, writes = base(state), state.frame.writes
-        found = key(state)
-        for part in (array, found):
-            if isinstance(part, Unknown):
-                return part
-        plain = as_key(found) if state.frame.writes == writes else None
-        if plain is None or not isinstance(array, dict | None):
-            return why
-        return array.get(plain) if array else None
-
-    return value
-
-
-def _superglobal(name: str, key: Expression, place: Place) -> Expression:
-    def value(state: State) -> Value:
-        found = key(state)
-        written = f"${name}[{found!r}]" if isinstance(found, str) else f"${name}"
-        if name not in ENVIRONMENT:
-            return Unknown(f"the web request ({written})", place)
-        variable = environment(state, found, Unknown(written, place))
-        return None if variable is False else variable
-
-    return value
+def _both(state: State, left: Expression, right: Expression) -> tuple[Value, Value]:
+    """PHP may read a variable on the left later than what is assigned on the right."""
+    first, writes = left(state), state.frame.writes
+    second = right(state)
+    if state.frame.writes != writes:
+        raise Unsure("an assignment inside an expression")
+    return first, second

@@ -1,6 +1,6 @@
 """The functions of PHP that this reader computes, each without effect beyond its result.
 
-A function raises ValueError, TypeError or OSError for arguments whose answer is not known here.
+They raise ValueError, TypeError, OSError or Unsure for arguments whose answer is not known here.
 """
 
 import base64
@@ -26,15 +26,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
-def _text(value: Value) -> str:
-    text = as_text(value)
-    if text is None:
-        raise TypeError
-    return text
-
-
 def _path(value: Value) -> Path:
-    text = _text(value)
+    text = as_text(value)
     if "://" in text or "\0" in text or not text.startswith("/"):
         raise ValueError(text)
     return Path(path_of(text))
@@ -42,15 +35,15 @@ def _path(value: Value) -> Path:
 
 def _strip(cut: Callable[[str, str], str]) -> Callable[..., Value]:
     def strip(text: Value, chars: Value = _BLANKS) -> Value:
-        if ".." in (wanted := _text(chars)):
+        if ".." in (wanted := as_text(chars)):
             raise ValueError(wanted)
-        return cut(_text(text), wanted)
+        return cut(as_text(text), wanted)
 
     return strip
 
 
 def _dirname(path: Value, levels: Value = 1) -> Value:
-    text = _text(path)
+    text = as_text(path)
     if type(levels) is not int or not 0 < levels <= len(text) + 1:
         raise TypeError
     for _ in range(levels):
@@ -60,7 +53,7 @@ def _dirname(path: Value, levels: Value = 1) -> Value:
 
 
 def _base64_decode(text: Value, strict: Value = False) -> Value:
-    coded = _text(text)
+    coded = as_text(text)
     if strict and not _BASE64.fullmatch(coded):
         raise ValueError
     coded = re.sub(r"[^A-Za-z0-9+/]", "", coded)
@@ -70,7 +63,7 @@ def _base64_decode(text: Value, strict: Value = False) -> Value:
 
 
 def _parse_url(url: Value, part: Value = -1) -> Value:
-    text = _text(url)
+    text = as_text(url)
     found = _URL.fullmatch(text)
     if not found or _CONTROL.search(text):
         raise ValueError
@@ -78,7 +71,7 @@ def _parse_url(url: Value, part: Value = -1) -> Value:
         name: found[name] for name in URL_PARTS if found[name] is not None
     }
     if port := parts.pop("port", ""):
-        parts["port"] = int(_text(port))
+        parts["port"] = int(as_text(port))
         if parts["port"] not in _PORTS:
             raise ValueError
     if part == -1:
@@ -89,7 +82,7 @@ def _parse_url(url: Value, part: Value = -1) -> Value:
 
 
 def _unquote(text: Value) -> Value:
-    return unquote_to_bytes(_text(text).encode("latin-1")).decode("latin-1")
+    return unquote_to_bytes(as_text(text).encode("latin-1")).decode("latin-1")
 
 
 PURE: dict[str, Callable[..., Value]] = {

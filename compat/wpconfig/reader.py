@@ -11,7 +11,7 @@ from compat.wpconfig.files import database_layer, load, wordpress_of
 from compat.wpconfig.state import PREFIX, Code, Finished, State, TooMuch
 from compat.wpconfig.statements import parse
 from compat.wpconfig.tokens import SyntaxProblem
-from compat.wpconfig.values import Place, Unknown, as_text, inside, outside
+from compat.wpconfig.values import Place, Unknown, Unsure, as_text, inside, outside
 
 _NEEDED = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", PREFIX)
 _ALSO_READ = (
@@ -53,9 +53,14 @@ def _run(path: Path, code: Code, environ: Mapping[str, str]) -> State:
     roots = [real.parent, folder.resolve()]
     if (folder.parent / "wp-load.php").exists():
         roots.append(folder.parent.resolve())
-    state = State({inside(k): inside(v) for k, v in environ.items()}, tuple(roots), [real])
+    state = State(
+        {inside(k): inside(v) for k, v in environ.items()},
+        tuple(roots),
+        Place(inside(str(real)), 0),
+        [real],
+    )
     state.constants["ABSPATH"] = inside(str(wordpress_of(folder))).rstrip("/") + "/"
-    with suppress(Finished):
+    with suppress(Finished, Unsure):
         state.execute(code)
     return state
 
@@ -89,7 +94,8 @@ class _Facts:
         word, value = _word(name), self.values.get(name, self.state.fog)
         place = self.state.places.get(word)
         if isinstance(value, Unknown):
-            raise WpConfigError(f"{_because(word, place or value.place, value)}. {WAYS}")
+            why = _words(value.why) + ", which a worker does not have" * (_REQUEST in value.why)
+            raise WpConfigError(f"{_at(value.place)}: {word} depends on {why}. {WAYS}")
         if place is None:
             raise WpConfigError(f"{shown(str(self.path))} does not define {word}. {WAYS}")
         text = None if value is None or value is False else as_text(value)
@@ -126,16 +132,6 @@ class _Facts:
         """The environment variables whose absence shaped a value; of a pair X and X_FILE only X."""
         found = self.state.blame.get(word, frozenset())
         return sorted(name for name in found if not name.endswith("_FILE"))
-
-
-def _because(word: str, place: Place, unknown: Unknown) -> str:
-    why = _words(unknown.why)
-    if place != unknown.place:
-        same = place.file == unknown.place.file
-        why += f" ({f'line {unknown.place.line}' if same else _at(unknown.place)})"
-    if unknown.why.startswith(_REQUEST):
-        why += ", which a worker does not have"
-    return f"{_at(place)}: {word} depends on {why}"
 
 
 def _word(name: str) -> str:

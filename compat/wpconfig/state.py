@@ -11,11 +11,10 @@ from typing import TypeAlias
 
 from compat.wpconfig.functions import HARMLESS, PURE, URL_PARTS
 from compat.wpconfig.tokens import Token, flat
-from compat.wpconfig.values import Place, Unknown, Value
+from compat.wpconfig.values import Place, Unknown, Unsure, Value
 
 PREFIX = "table_prefix"
 ENVIRONMENT = {"_SERVER", "_ENV"}
-SUPERGLOBALS = ENVIRONMENT | {"_GET", "_POST", "_COOKIE", "_REQUEST", "_FILES", "_SESSION"}
 
 MAX_STEPS = 300_000
 """Statements, calls and tokens looked at; a large configuration takes some thousand."""
@@ -23,7 +22,7 @@ MAX_STEPS = 300_000
 MAX_CALLS = 20
 """Calls and included files inside one another."""
 
-_PREDEFINED: dict[str, Value] = {
+_PREDEFINED: dict[str, Value | Unknown] = {
     "PHP_EOL": "\n",
     "DIRECTORY_SEPARATOR": "/",
     "MYSQLI_CLIENT_COMPRESS": 32,
@@ -31,13 +30,21 @@ _PREDEFINED: dict[str, Value] = {
     "MYSQLI_CLIENT_SSL": 2048,
     **{f"PHP_URL_{name.upper()}": number for number, name in enumerate(URL_PARTS)},
 }
-# Names that PHP itself may define, here or there.
+# Names that PHP itself may define, here or there, and those of classes and namespaces.
 _OF_PHP = re.compile(
     r"(?:PHP|E|M|LC|MYSQLI|CURL\w*|JSON|FILTER|ENT|SORT|LOCK|FILE|STREAM|PATHINFO|INI|DATE|OPENSSL"
-    r"|SODIUM|LIBXML|XML|SQLITE3|SIG\w*|T)_.*|STD(?:IN|OUT|ERR)|NAN|INF|true|false|null",
-    re.IGNORECASE,
+    r"|SODIUM|LIBXML|XML|SQLITE3|SIG\w*|T)_.*|STD(?:IN|OUT|ERR)|NAN|INF|true|false|null"
+    r"|__COMPILER_HALT_OFFSET__|.*(?:\\|::).*",
+    re.IGNORECASE | re.DOTALL,
 )
-# Words that may stand before a parenthesis without being a call of foreign code.
+# What PHP's web server puts into $_SERVER for each request, and getenv() finds there too.
+_OF_REQUEST = re.compile(
+    r"(?:HTTP|SSL|REDIRECT|PHP_AUTH|CONTENT|DOCUMENT|REMOTE|REQUEST|SCRIPT|SERVER|CONTEXT|PATH_INFO"
+    r"|PATH_TRANSLATED|ORIG_PATH)(?:_.*)?|HTTPS|PHP_SELF|AUTH_TYPE|GATEWAY_INTERFACE|QUERY_STRING"
+    r"|UNIQUE_ID|FCGI_ROLE|argv|argc"
+)
+# Words before a parenthesis that run no foreign code, code that changes variables, and code that
+# runs foreign code: files, objects, classes and computed names.
 _LANGUAGE = frozenset(
     """
     if elseif while for foreach switch match catch declare function fn use array list isset empty
@@ -45,11 +52,13 @@ _LANGUAGE = frozenset(
     """.split()  # noqa: SIM905  words, not a column of quotes
 )
 _FAMILIAR = _LANGUAGE | HARMLESS | set(PURE)
-_LOADERS = {"include", "include_once", "require", "require_once", "new", "const", "yield"}
+_ALIASES = {"&", "global", "static"}  # what is changed may change again through another name
+_CHANGES = {"=", "as", "unset", "catch", "++", "--", "??=", "<<=", ">>=", "**="} | _ALIASES
+_CHANGES |= {f"{op}=" for op in ".+-*/%|&^"}
+_FOREIGN = {"$", "->", "?->", "::", "new", "const", "yield", "include", "include_once", "require",
+            "require_once"}  # fmt: skip
+_BEFORE_COMPUTED = {")", "]", "}"}
 _EDGE = Token("end", "", 0)
-# Objects, classes and computed names; what makes a parenthesis behind it a call of one.
-_FOREIGN, _COMPUTED, _CLOSING = {"$", "->", "?->", "::"}, {"var", "string"}, {")", "]", "}"}
-_ALIASES = {"&", "global", "static"}  # what is mentioned may change through another name
 
 Step: TypeAlias = "Callable[[State], object]"
 
@@ -93,9 +102,10 @@ class Code:
 @dataclass(slots=True)
 class Frame:
     """The variables of the main file or of one call. `fog` is what all others may be; an `aliased`
-    one may change through another name; `writes` counts assignments."""
+    one may change through another name; `writes` counts assignments, `switches` those around the
+    present statement."""
 
-    variables: dict[str, Value] = field(default_factory=dict)
+    variables: dict[str, Value | Unknown] = field(default_factory=dict)
     aliased: dict[str, Unknown] = field(default_factory=dict)
     fog: Unknown | None = None
     writes: int = 0
@@ -104,15 +114,16 @@ class Frame:
 
 @dataclass(slots=True)
 class State:
-    """`constants` that are Unknown may be undefined, except those with a place. `missed` are the
-    variables of the environment not found on the way to the present statement, `blame` those that
-    shaped a constant or variable. Files are read inside `roots` (resolved folders) only."""
+    """`constants` that are Unknown may be undefined. `missed` are the variables of the environment
+    not found on the way to the present statement, `blame` those that shaped a constant or variable.
+    Files are read inside `roots` (resolved folders) only. `place` is that of the statement."""
 
-    environ: dict[str, Value]
+    environ: dict[str, Value | Unknown]
     roots: tuple[Path, ...]
+    place: Place
     loaded: list[Path]
     main: Frame = field(default_factory=Frame)
-    constants: dict[str, Value] = field(default_factory=_PREDEFINED.copy)
+    constants: dict[str, Value | Unknown] = field(default_factory=_PREDEFINED.copy)
     places: dict[str, Place] = field(default_factory=dict)
     functions: dict[str, Code] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
@@ -131,55 +142,64 @@ class State:
         if self.steps > MAX_STEPS:
             raise TooMuch("steps")
 
-    def constant(self, name: str, place: Place) -> Value:
+    def unknown(self, why: str | Unknown) -> Unknown:
+        return why if isinstance(why, Unknown) else Unknown(why, self.place)
+
+    def constant(self, name: str) -> Value:
         self.missed |= self.blame.get(name, frozenset())
         if name in self.constants:
-            return self.constants[name]
-        return self.fog or Unknown(f"the constant {name}", place)
+            return _sure(self.constants[name])
+        raise Unsure(self.fog or f"the constant {name}")
 
-    def defined(self, name: str) -> bool | Unknown:
-        value = self.constants.get(name)
-        if name in self.places or (name in self.constants and not isinstance(value, Unknown)):
+    def defined(self, name: str) -> bool:
+        if name in self.constants:
+            _sure(self.constants[name])
             return True
-        if isinstance(value, Unknown):
-            return value
-        if _OF_PHP.fullmatch(name) or "\\" in name or "::" in name:
-            return Unknown(f"whether there is a constant {name}", Place("PHP", 0))
-        return self.fog or False
+        if self.fog or _OF_PHP.fullmatch(name):
+            raise Unsure(self.fog or f"whether there is a constant {name}")
+        return False
 
-    def define(self, name: str, value: Value, place: Place) -> bool | Unknown:
+    def define(self, name: str, value: Value) -> bool:
         """As PHP does, the first one wins; the answer says whether this was it."""
-        known = self.defined(name)
-        if known is True:
+        if self.defined(name):
             return False
-        self.places[name] = known.place if known else place
-        self.constants[name] = known or value
+        self.constants[name] = value
+        self.places[name] = self.place
         self.blame[name] = frozenset(self.missed)
-        return known or True
+        return True
 
     def variable(self, name: str) -> Value:
+        if name in {"GLOBALS", "this"}:
+            raise Unsure(f"${name}")
         self.missed |= self.blame.get("$" + name, frozenset())
-        return self.frame.variables.get(name, self.frame.fog)
+        return _sure(self.frame.variables.get(name, self.frame.fog))
 
-    def assign(self, name: str, value: Value, place: Place) -> None:
-        frame = self.frame
-        frame.writes += 1
-        frame.variables[name] = frame.aliased.get(name, value)
+    def assign(self, name: str, value: Value) -> Value:
+        if name in {"GLOBALS", "this"}:
+            raise Unsure(f"${name}")
+        self.frame.writes += 1
+        self.frame.variables[name] = self.frame.aliased.get(name, value)
         self.blame["$" + name] = frozenset(self.missed)
-        if name == PREFIX and frame is self.main:
-            self.places["$" + name] = place
+        if name == PREFIX and self.frame is self.main:
+            self.places["$" + name] = self.place
+        return value
 
-    def getenv(self, name: str) -> Value:
-        """An environment variable as PHP gives it: False when there is none."""
+    def environment(self, name: Value, where: str) -> Value:
+        """A variable of the environment as getenv() gives it: False when there is none. `where` is
+        the code that asks for it, with {} for the name."""
+        if not isinstance(name, str) or _OF_REQUEST.fullmatch(name):
+            raise Unsure(f"the web request ({where.format(repr(name))})")
         if name in self.environ or self.fog:
-            return self.environ.get(name, self.fog)
+            return _sure(self.environ.get(name, self.fog))
         self.missed.add(name)
         return False
+
+    def is_of_site(self, path: str) -> bool:
+        return path.startswith(self.place.file.rpartition("/")[0])
 
     def run(self, steps: Sequence[Step]) -> None:
         for step in steps:
             missed = set(self.missed)
-            self.step()
             step(self)
             self.missed = missed
 
@@ -187,6 +207,7 @@ class State:
         """The value that a file or a function returns."""
         if self.depth >= MAX_CALLS:
             raise TooMuch("calls or files inside one another")
+        place = self.place
         self.depth += 1
         try:
             with suppress(Leave):
@@ -195,19 +216,18 @@ class State:
             return result.value
         except Abandoned as stopped:
             self.smear(code.tokens, stopped.why)
-            return stopped.why
+            raise Unsure(stopped.why) from None
         finally:
             self.depth -= 1
+            self.place = place
         return None
 
     def call(self, function: Code, values: Sequence[Value]) -> Value:
-        """Run a function; None in `params` is not for here."""
         outer, self.frame = self.frame, Frame()
-        blame = frozenset(self.missed)
         try:
             for number, (name, default) in enumerate(function.params or ()):
-                value = values[number] if number < len(values) else default and default(self)
-                self.frame.variables[name], self.blame["$" + name] = value, blame
+                given = number < len(values)
+                self.assign(name, values[number] if given else default and default(self))
             return self.execute(function)
         finally:
             self.frame = outer
@@ -222,60 +242,61 @@ class State:
     def smear(
         self, tokens: Sequence[Token], why: Unknown, seen: frozenset[str] = frozenset()
     ) -> None:
-        """Make unknown whatever this code could change if it ran: the variables it mentions, the
-        constants it names. `seen`: functions looked at."""
+        """Make unknown whatever this code could change if it ran: the variables it mentions if it
+        changes any, the constants it names. `seen`: functions looked at."""
         found = [_EDGE, *flat(tokens), _EDGE, _EDGE, _EDGE]
         self.step(len(found))
-        aliases = any(token.text.lower() in _ALIASES for token in found if token.kind != "string")
-        for before, token, *after in zip(
-            found, found[1:], found[2:], found[3:], found[4:], strict=False
-        ):
-            if token.kind == "var":
-                self._smear_variable(token.text, after, why, aliases=aliases)
-            elif token.kind == "string":
+        signs = {token.text.lower() for token in found if token.kind in {"word", "op"}}
+        if signs & _FOREIGN:
+            self.cloud(why)
+        if signs & _CHANGES:
+            names = {token.text for token in found if token.kind == "var"}
+            self._change(names, why, aliases=bool(signs & _ALIASES))
+        around = zip(found, found[1:], found[2:], found[3:], found[4:], strict=False)
+        for before, token, *after in around:
+            if token.kind == "string":
                 self.constants.setdefault(token.text, why)
-            elif token.kind == "op":
-                opens = before.kind in _COMPUTED or before.text in _CLOSING
-                if token.text in _FOREIGN or (token.text == "(" and opens):
-                    self.cloud(why)
+            elif token.kind == "var" and token.text in ENVIRONMENT:
+                self._environment(after, why)
             elif token.kind == "word":
-                word = token.text.lower().removeprefix("\\")
-                if before.text.lower() == "function" or (before.text, after[0].text) == ("&", "("):
-                    self.functions.setdefault(word, Code((), tokens, None))
-                else:
-                    self._smear_word(word, after, why, seen)
-
-    def _smear_variable(
-        self, name: str, after: Sequence[Token], why: Unknown, *, aliases: bool
-    ) -> None:
-        if name in ENVIRONMENT:
-            bracket, key, close = after
-            if (bracket.text, key.kind, close.text) == ("[", "string", "]"):
-                self.environ[key.text] = why
-            else:
+                self._word(token.text.lower().removeprefix("\\"), before, after, why, seen)
+            elif (token.kind, token.text) == ("op", "(") and (
+                before.kind in {"var", "string", "end"} or before.text in _BEFORE_COMPUTED
+            ):
                 self.cloud(why)
-        elif name == "GLOBALS":
+
+    def _change(self, names: set[str], why: Unknown, *, aliases: bool) -> None:
+        if "GLOBALS" in names:
             self.main.variables.clear()
             self.main.fog = why
+            names = names | {PREFIX}
         for frame in (self.frame, self.main):
-            frame.variables[name] = why
+            frame.variables |= dict.fromkeys(names, why)
             if aliases:
-                frame.aliased[name] = why
+                frame.aliased |= dict.fromkeys(names, why)
 
-    def _smear_word(
-        self, word: str, after: Sequence[Token], why: Unknown, seen: frozenset[str]
+    def _environment(self, after: Sequence[Token], why: Unknown) -> None:
+        bracket, key, close = after
+        if (bracket.text, key.kind, close.text) == ("[", "string", "]"):
+            self.environ[key.text] = why
+        else:
+            self.cloud(why)
+
+    def _word(
+        self, word: str, before: Token, after: Sequence[Token], why: Unknown, seen: frozenset[str]
     ) -> None:
         bracket, name, comma = after
-        if word in _LOADERS:
-            self.cloud(why)
+        if before.text.lower() == "function" or (before.text, bracket.text) == ("&", "("):
+            self.functions.setdefault(word, Code((), (), None))
         elif word == "define":
             if (bracket.text, name.kind, comma.text) != ("(", "string", ","):
                 self.cloud(why)
         elif (bracket.kind, bracket.text) == ("op", "(") and word not in _FAMILIAR | seen:
-            if word in self.functions:
-                self.smear(self.functions[word].tokens, why, seen | {word})
-            else:
+            function = self.functions.get(word)
+            if function is None or function.params is None:
                 self.cloud(why)
+            if function:
+                self.smear(function.tokens, why, seen | {word})
 
     def cloud(self, why: Unknown) -> None:
         """Code that could define or change anything: what is not yet defined is unknown."""
@@ -284,3 +305,9 @@ class State:
         for frame in (self.frame, self.main):
             frame.variables.clear()
             frame.fog = why
+
+
+def _sure(value: Value | Unknown) -> Value:
+    if isinstance(value, Unknown):
+        raise Unsure(value)
+    return value

@@ -10,7 +10,7 @@ from compat.wpconfig.expressions import TERNARY, Expression, Expressions
 from compat.wpconfig.files import load
 from compat.wpconfig.state import Code, Finished, Leave, Returned, State, Step
 from compat.wpconfig.tokens import SyntaxProblem, Token, tokens
-from compat.wpconfig.values import Unknown, Value, as_text, equal, inside, path_of, truthy
+from compat.wpconfig.values import Place, Unsure, Value, as_text, equal, inside, path_of, truthy
 
 MAX_FILES = 50
 """Files that one configuration may load."""
@@ -18,10 +18,6 @@ MAX_FILES = 50
 _OPENING, _CLOSING = {"(", "[", "{", "#["}, {")", "]", "}"}
 _LOOPS = {"for", "foreach", "while", "do"}
 _CLASSES = {"class", "interface", "trait", "enum", "abstract", "final", "readonly"}
-
-
-class Shapeless(SyntaxProblem):
-    """The rest of the file has no known shape."""
 
 
 def parse(file: str, source: str) -> Code:
@@ -41,30 +37,44 @@ class _Statements(Expressions):
         return Code((lambda state: state.declared.update(names), *hoisted, *steps), self.tokens)
 
     def statement(self) -> Step:
+        """A statement. What it mentions becomes unknown if it cannot be read or followed."""
         start, word = self.at, self.next.text.lower() if self.next.kind == "word" else ""
         try:
-            if self.accept("{"):
-                return _block(self.until("}"))
-            if self.accept(";"):
-                return _block([])
-            if word in _STATEMENTS:
-                self.take()
-                return _STATEMENTS[word](self, start)
-            found = self.expression()
-            self.end_of_statement()
-        except Shapeless:
-            raise
-        except SyntaxProblem as problem:
-            if word in _STATEMENTS:  # a part of it would be mistaken for a statement of its own
-                raise Shapeless(problem.what, problem.line) from None
+            step = self.known(word)
+        except Unsure as unsure:
+            if word in _BLOCKS:  # a part of it would be mistaken for a statement of its own
+                raise self.shapeless(str(unsure)) from None
             self.at = start
             self.skip_statement()
-            return self.not_understood(start, problem.what)
+            step = _raising(str(unsure))
+        place, mentioned = Place(self.file, self.tokens[start].line), self.tokens[start : self.at]
+
+        def run(state: State) -> None:
+            state.step()
+            state.place = place
+            try:
+                step(state)
+            except Unsure as unsure:
+                state.place = place
+                state.undecided(mentioned, state.unknown(unsure.why))
+
+        return run
+
+    def known(self, word: str) -> Step:
+        """A statement of the grammar. Raises Unsure."""
+        if self.accept("{"):
+            return _block(self.until("}"))
+        if self.accept(";"):
+            return _block([])
+        if word in _STATEMENTS:
+            self.take()
+            return _STATEMENTS[word](self, word)
+        found = self.expression()
+        self.end_of_statement()
         return found
 
-    def not_understood(self, start: int, what: str) -> Step:
-        mentioned, why = self.tokens[start : self.at], self.unknown(what, self.tokens[start].line)
-        return lambda state: state.undecided(mentioned, why)
+    def shapeless(self, why: str) -> SyntaxProblem:
+        return SyntaxProblem(why, self.next.line)
 
     def end_of_statement(self) -> None:
         if self.next.kind != "end":  # the last statement of a file may lack its end
@@ -75,7 +85,7 @@ class _Statements(Expressions):
         found = []
         while not self.is_word(*ends) and not self.is_op("}"):
             if self.next.kind == "end":
-                raise Shapeless(f"a block without its {ends[-1]}", self.next.line)
+                raise self.shapeless(f"a block without its {ends[-1]}")
             found.append(self.statement())
         if "}" in ends:
             self.take()
@@ -92,35 +102,29 @@ class _Statements(Expressions):
             self.expect("(")
             found = self.expression()
             self.expect(")")
-        except SyntaxProblem as problem:
+        except Unsure as unsure:
             self.at = start
             self.skip_brackets()
-            mentioned = self.tokens[start : self.at]
-            return _smeared(mentioned, self.unknown(problem.what, self.tokens[start].line))
+            return _raising(str(unsure))
         return found
 
-    def if_(self, _start: int) -> Step:
-        branches: list[tuple[Expression, Step, int]] = []
+    def if_(self, _word: str) -> Step:
+        branches: list[tuple[Expression, Step]] = []
         word = "elseif"
         while word:
             test = self.condition() if word == "elseif" else lambda _: True
-            start, colon = self.at, self.is_op(":")
-            branches.append((test, self.body("elseif", "else", "endif"), start))
+            colon = self.is_op(":")
+            branches.append((test, self.body("elseif", "else", "endif")))
             word = self.take().text.lower() if self.is_word("elseif", "else") else ""
             if word == "else" and self.is_word("if") and not colon:
                 self.take()
                 word = "elseif"
         if colon:
             self.close("endif")
-        end = self.at
 
         def run(state: State) -> None:
-            for test, body, start in branches:
-                found = test(state)
-                if isinstance(found, Unknown):
-                    state.undecided(self.tokens[start:end], found)
-                    return
-                if truthy(found):
+            for test, body in branches:
+                if truthy(test(state)):
                     body(state)
                     return
 
@@ -132,7 +136,7 @@ class _Statements(Expressions):
         self.take()
         self.end_of_statement()
 
-    def switch(self, start: int) -> Step:
+    def switch(self, _word: str) -> Step:
         subject = self.condition()
         self.expect("{")
         cases: list[tuple[Expression | None, list[Step]]] = []
@@ -142,14 +146,9 @@ class _Statements(Expressions):
             test = self.expression() if self.take().text.lower() == "case" else None
             self.expect(":")
             cases.append((test, self.until("case", "default")))
-        mentioned = self.tokens[start : self.at]
-        odd = self.unknown("a comparison that this reader does not know", self.tokens[start].line)
 
         def run(state: State) -> None:
-            first = _matching(state, subject(state), cases, odd)
-            if isinstance(first, Unknown):
-                state.undecided(mentioned, first)
-                return
+            first = _matching(state, subject(state), cases)
             state.frame.switches += 1
             try:
                 for _, steps in cases[first:]:
@@ -161,11 +160,11 @@ class _Statements(Expressions):
 
         return run
 
-    def leave(self, _start: int) -> Step:
+    def leave(self, _word: str) -> Step:
         self.end_of_statement()
         return _leave
 
-    def return_(self, _start: int) -> Step:
+    def return_(self, _word: str) -> Step:
         ends = self.is_op(";") or self.next.kind == "end"
         value = None if ends else self.expression()
         self.end_of_statement()
@@ -175,24 +174,26 @@ class _Statements(Expressions):
 
         return run
 
-    def const(self, start: int) -> Step:
+    def const(self, _word: str) -> Step:
         found: list[Step] = []
         while not found or self.accept(","):
             name = self.take().text
             self.expect("=")
-            found.append(_const(name, self.expression(), self.unknown("", self.tokens[start].line)))
+            found.append(_const(name, self.expression()))
         self.end_of_statement()
         return _block(found)
 
-    def function(self, start: int) -> Step:
-        name = self.take().text.lower()
+    def function(self, _word: str) -> Step:
+        start, name = self.at - 1, self.take().text.lower()
         steps: list[Step] = []
+        params = None
         try:
             params = self.parameters()
-            steps = self.until("}")
-        except SyntaxProblem:  # one with types, say
-            params, self.at = None, start + 1
+        except Unsure:  # one with types, say
+            self.at = start + 1
             self.skip_block(";")
+        else:
+            steps = self.until("}")
         mentioned = self.tokens[start : self.at]
         if any(token.text.lower() == "yield" for token in mentioned):
             params = None
@@ -212,22 +213,19 @@ class _Statements(Expressions):
         self.expect("{")
         return tuple(found)
 
-    def foreign_block(self, start: int) -> Step:
+    def foreign_block(self, word: str) -> Step:
         """A loop, try or a class. Only the form with braces is known."""
-        word = self.tokens[start].text.lower()
         self.skip_block(";", ":")
         while self.is_word("catch", "finally"):
             self.skip_block(";", ":")
         if word == "do":
             self.skip_statement()
-        what = f"a loop ({word})" if word in _LOOPS else f"what is in {word}"
-        return self.not_understood(start, what)
+        return _raising(f"a loop ({word})" if word in _LOOPS else f"what is in {word}")
 
-    def rename(self, start: int) -> Step:
+    def rename(self, word: str) -> Step:
         """`use` of classes changes nothing here; of functions, and namespaces, what names mean."""
-        word = self.tokens[start].text.lower()
         if word == "namespace" or self.is_word("function", "const"):
-            raise Shapeless(f"{word!r}, which changes what names mean", self.next.line)
+            raise self.shapeless(f"{word!r}, which changes what names mean")
         self.skip_statement()
         return _block([])
 
@@ -253,33 +251,30 @@ class _Statements(Expressions):
             if ends:
                 break
         if self.at == start:
-            raise Shapeless(f"{self.next.text!r} without its opening", self.next.line)
+            raise self.shapeless(f"{self.next.text!r} without its opening")
 
     def shape(self) -> int:
         """Step over a token: how it changes the depth of brackets."""
         if self.next.kind == "end":
-            raise Shapeless("brackets that do not match", self.next.line)
+            raise self.shapeless("brackets that do not match")
         token = self.take()
         return (token.text in _OPENING) - (token.text in _CLOSING) if token.kind == "op" else 0
 
-    def include(self, word: str, line: int) -> Expression:
+    def include(self, word: str) -> Expression:
         start = self.at
         path = self.expression(TERNARY)
         tail = _tail(self.tokens[start : self.at])
-        why = self.unknown("a file of an unknown name", line)
+        folder = Path(path_of(self.file)).parent
 
         def value(state: State) -> Value:
             if tail.rpartition("/")[2] == "wp-settings.php":
                 raise Finished
-            found = path(state)
             if tail.endswith("vendor/autoload.php"):  # Composer's loader of classes
-                return why
-            text = as_text(found)
-            if text and not text.startswith("."):
-                return _load(state, Path(path_of(self.file)).parent / path_of(text), word, why)
-            unknown = found if isinstance(found, Unknown) else why
-            state.cloud(unknown)
-            return unknown
+                return True
+            text = as_text(path(state))
+            if not text or text.startswith("."):
+                raise Unsure("a file of an odd name")
+            return _load(state, folder / path_of(text), word)
 
         return value
 
@@ -288,41 +283,33 @@ def _block(steps: Sequence[Step]) -> Step:
     return lambda state: state.run(steps)
 
 
-def _smeared(mentioned: Sequence[Token], why: Unknown) -> Expression:
-    def value(state: State) -> Value:
-        state.smear(mentioned, why)
-        return why
+def _raising(why: str) -> Expression:
+    def value(_state: State) -> Value:
+        raise Unsure(why)
 
     return value
 
 
-def _leave(_state: State) -> None:
+def _leave(state: State) -> None:
+    if not state.frame.switches:
+        raise Unsure("a break outside of switch")
     raise Leave
 
 
-def _const(name: str, value: Expression, why: Unknown) -> Step:
-    return lambda state: state.define(name, value(state), why.place)
+def _const(name: str, value: Expression) -> Step:
+    return lambda state: state.define(name, value(state))
 
 
 def _matching(
-    state: State,
-    subject: Value,
-    cases: Sequence[tuple[Expression | None, Sequence[Step]]],
-    odd: Unknown,
-) -> int | Unknown:
+    state: State, subject: Value, cases: Sequence[tuple[Expression | None, Sequence[Step]]]
+) -> int:
     """The number of the case to start with."""
     default = len(cases)
     for number, (test, _) in enumerate(cases):
         if test is None:
             default = number
-            continue
-        value = test(state)
-        for side in (subject, value):
-            if isinstance(side, Unknown):
-                return side
-        same = equal(subject, value)
-        if same is not False:
-            return odd if same is None else number
+        elif equal(subject, test(state)):
+            return number
     return default
 
 
@@ -334,38 +321,34 @@ def _tail(found: Sequence[Token]) -> str:
     return last.text if last.kind == "string" else ""
 
 
-def _load(state: State, path: Path, word: str, why: Unknown) -> Value:
+def _load(state: State, path: Path, word: str) -> Value:
     """Run a file as include, include_once, require or require_once does."""
     try:
         real = path.resolve()
         missing = not real.exists()
     except (OSError, RuntimeError, ValueError):  # a ring of links, a NUL
-        return _unread(state, path, "is no path", why)
+        raise _unread(path, "is no path") from None
     if missing and word.startswith("include"):
         return False
     if word.endswith("_once") and real in state.loaded:
         return True
-    if problem := "is not there" if missing else _forbidden(state, real):
-        return _unread(state, real, problem, why)
+    if missing:
+        raise _unread(real, "is not there")
+    if not any(real.is_relative_to(root) for root in state.roots):
+        raise _unread(real, "lies outside the site's folder and is not read")
+    if len(state.loaded) >= MAX_FILES:
+        raise _unread(real, "is one file too many")
     state.loaded.append(real)
     try:
         code = parse(inside(str(real)), load(real))
     except SyntaxProblem as odd:
-        return _unread(state, real, f"has in line {odd.line} {odd.what}", why)
+        raise _unread(real, f"has in line {odd.line} {odd.what}") from None
     value = state.execute(code)
     return 1 if value is None else value
 
 
-def _forbidden(state: State, real: Path) -> str:
-    if not any(real.is_relative_to(root) for root in state.roots):
-        return "lies outside the site's folder and is not read"
-    return "is one file too many" if len(state.loaded) >= MAX_FILES else ""
-
-
-def _unread(state: State, path: Path, problem: str, why: Unknown) -> Unknown:
-    unread = Unknown(f"{inside(str(path))}, which {problem}", why.place)
-    state.cloud(unread)
-    return unread
+def _unread(path: Path, problem: str) -> Unsure:
+    return Unsure(f"{inside(str(path))}, which {problem}")
 
 
 _STATEMENTS = {
@@ -378,3 +361,4 @@ _STATEMENTS = {
     **dict.fromkeys(("namespace", "use"), _Statements.rename),
     **dict.fromkeys(_LOOPS | _CLASSES | {"try"}, _Statements.foreign_block),
 }
+_BLOCKS = _STATEMENTS.keys() - {"return", "break", "continue", "const"}

@@ -26,17 +26,26 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A value that cannot be told without running PHP. `why` completes "it depends on …"."""
+    """What is known of a value that cannot be told without running PHP. `why` completes "it depends
+    on …"."""
 
     why: str
     place: Place
 
 
+class Unsure(Exception):
+    """The statement cannot be followed further: a value in it is unknown, or its grammar."""
+
+    def __init__(self, why: str | Unknown) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 Array: TypeAlias = dict["int | str", "Value"]
-Value: TypeAlias = str | int | bool | Array | Unknown | None
+Value: TypeAlias = str | int | bool | Array | None
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
-_PERHAPS_NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?\.?[0-9]")
+_NUMERIC = re.compile(r"[ \t\n\r\v\f]*[+-]?\.?[0-9]")
 
 
 def inside(text: str) -> str:
@@ -55,72 +64,69 @@ def path_of(text: str) -> str:
 
 
 def truthy(value: Value) -> bool:
-    """PHP: (bool). Not for Unknown."""
+    """PHP: (bool)."""
     return bool(value) and value != "0"
 
 
-def as_text(value: Value) -> str | None:
-    """PHP: (string). None for what has no plain text: arrays, Unknown."""
-    if value is None or value is False:
-        return ""
-    if value is True:
-        return "1"
-    return str(value) if isinstance(value, str | int) else None
+def as_text(value: Value) -> str:
+    """PHP: (string). Raises Unsure for arrays."""
+    if isinstance(value, dict):
+        raise Unsure("an array in place of a text")
+    if isinstance(value, bool) or value is None:
+        return "1" if value else ""
+    return str(value)
 
 
-def as_key(value: Value) -> int | str | None:
-    """The key of an array that this value means; None for what cannot be one."""
-    if isinstance(value, str):
-        if _INTEGER.fullmatch(value) and INT_MIN <= int(value) <= INT_MAX:
-            return int(value)
-        return value
+def as_key(value: Value) -> int | str:
+    """The key of an array that this value means. Raises Unsure for arrays."""
     if isinstance(value, bool | int):
         return int(value)
-    return "" if value is None else None
+    text = as_text(value)
+    return int(text) if _INTEGER.fullmatch(text) and INT_MIN <= int(text) <= INT_MAX else text
 
 
-def identical(left: Value, right: Value) -> bool | None:
-    """PHP: ===. None, here and below, where this reader does not know: of two arrays."""
+def identical(left: Value, right: Value) -> bool:
+    """PHP: ===. Raises Unsure for two arrays."""
     if isinstance(left, dict) and isinstance(right, dict):
-        return None
+        raise Unsure("a comparison of arrays")
     return type(left) is type(right) and left == right
 
 
-def equal(left: Value, right: Value) -> bool | None:
-    """PHP 8: ==. Not known of arrays, and of numbers in texts unless they are plain integers."""
+def equal(left: Value, right: Value) -> bool:
+    """PHP 8: ==. Raises Unsure for arrays, and numbers in texts that are no plain integers."""
     if isinstance(left, dict) or isinstance(right, dict):
-        return None
+        raise Unsure("a comparison of arrays")
     if isinstance(left, bool) or isinstance(right, bool):
         return truthy(left) == truthy(right)
     if left is None or right is None:
         other = right if left is None else left
         return not truthy(other) and other != "0"
-    numbers = as_key(left), as_key(right)
-    if all(isinstance(number, int) for number in numbers):
-        return numbers[0] == numbers[1]
-    if left != right and all(_PERHAPS_NUMERIC.match(str(side)) for side in (left, right)):
-        return None
-    return str(left) == str(right)
+    keys = as_key(left), as_key(right)
+    plain = all(isinstance(key, int) for key in keys)
+    if keys[0] != keys[1] and not plain and all(_NUMERIC.match(str(key)) for key in keys):
+        raise Unsure("a comparison of numbers in texts")
+    return keys[0] == keys[1]
 
 
-def _flip(found: bool | None) -> bool | None:
-    return None if found is None else not found
+def _join(left: Value, right: Value) -> str:
+    text = as_text(left) + as_text(right)
+    if len(text) > MAX_TEXT:
+        raise Unsure("a text that is too long")
+    return text
 
 
-def _concatenate(left: Value, right: Value) -> str | None:
-    texts = as_text(left), as_text(right)
-    if texts[0] is None or texts[1] is None or len(texts[0]) + len(texts[1]) > MAX_TEXT:
-        return None
-    return texts[0] + texts[1]
+def _either(left: Value, right: Value) -> int:
+    if type(left) is int and type(right) is int:
+        return left | right
+    raise Unsure("the operator |")
 
 
 OPERATORS: dict[str, Callable[[Value, Value], Value]] = {
-    ".": _concatenate,
+    ".": _join,
     "==": equal,
-    "!=": lambda left, right: _flip(equal(left, right)),
-    "<>": lambda left, right: _flip(equal(left, right)),
+    "!=": lambda left, right: not equal(left, right),
+    "<>": lambda left, right: not equal(left, right),
     "===": identical,
-    "!==": lambda left, right: _flip(identical(left, right)),
-    "|": lambda left, right: left | right if type(left) is int and type(right) is int else None,
+    "!==": lambda left, right: not identical(left, right),
+    "|": _either,
 }
-"""On values that are known."""
