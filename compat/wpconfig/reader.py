@@ -98,12 +98,13 @@ class _Facts:
             raise WpConfigError(f"{_at(value.place)}: {word} depends on {why}. {WAYS}")
         if place is None:
             raise WpConfigError(f"{shown(str(self.path))} does not define {word}. {WAYS}")
-        text = None if value is None or value is False else as_text(value)
         try:
-            if text is not None:
-                return outside(text)
+            if value is not None and value is not False:
+                return outside(as_text(value))
         except UnicodeDecodeError:
             raise WpConfigError(f"{_at(place)}: {word} is not UTF-8. {WAYS}") from None
+        except Unsure:
+            pass
         names = ", ".join(self.missed(word))
         missing = f": no {names} in this environment" if names else ""
         raise WpConfigError(f"{_at(place)}: {word} is no text{missing}. {WAYS}")
