@@ -97,9 +97,8 @@ def _from_url(url: str, env: Path) -> dict[str, Constant]:
     except ValueError:
         parts = None
     if not isinstance(parts, dict) or not parts.get("path") or "user" not in parts:
-        raise WpConfigError(
-            f"{shown(str(env))}: DATABASE_URL is not mysql://user:password@host:port/database. {WAYS}"
-        )
+        form = "mysql://user:password@host:port/database"
+        raise WpConfigError(f"{shown(str(env))}: DATABASE_URL is not {form}. {WAYS}")
     text = {str(name): outside(str(value)) for name, value in parts.items()}
     return {
         "DB_NAME": text["path"][1:],

@@ -55,9 +55,10 @@ class Expressions:
             self.take()
         return found
 
-    def expect(self, op: str) -> None:
-        if not self.accept(op):
+    def expect(self, text: str) -> None:
+        if not self.is_op(text) and not self.is_word(text):
             raise self.unexpected()
+        self.take()
 
     def unexpected(self) -> Unsure:
         token = self.next

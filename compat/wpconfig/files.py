@@ -91,16 +91,12 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def database_layer(folder: Path, content: Path) -> list[str]:
+def database_layer(settings: Path, drop_in: Path) -> list[str]:
     """One line for each sign of another database layer under WordPress: HyperDB's and LudicrousDB's
-    settings, or a drop-in of theirs or of SQLite in the site's wp-content."""
-    settings, layer = folder / "db-config.php", content / "db.php"
+    settings (db-config.php), or a drop-in (db.php) of theirs or of SQLite."""
     found = [settings] if settings.exists() else []
     with suppress(OSError, NotReadable):
-        if any(sign in read_bytes(layer) for sign in (b"LudicrousDB", b"HyperDB", b"SQLITE_DB")):
-            found.append(layer)
-    return [
-        f"{shown(str(file))} is another database layer (HyperDB, LudicrousDB, SQLite): the site's"
-        " data may lie elsewhere; what wp-config.php names is used"
-        for file in found
-    ]
+        if any(sign in read_bytes(drop_in) for sign in (b"LudicrousDB", b"HyperDB", b"SQLITE_DB")):
+            found.append(drop_in)
+    consequence = "the site's data may lie elsewhere; what wp-config.php names is used"
+    return [f"{shown(str(file))} is of another database layer: {consequence}" for file in found]

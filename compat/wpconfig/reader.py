@@ -11,7 +11,7 @@ from compat.wpconfig.files import database_layer, load, wordpress_of
 from compat.wpconfig.state import PREFIX, Code, Finished, State, TooMuch
 from compat.wpconfig.statements import parse
 from compat.wpconfig.tokens import SyntaxProblem
-from compat.wpconfig.values import Place, Unknown, Unsure, as_text, inside, outside
+from compat.wpconfig.values import Place, Unknown, Unsure, Value, as_text, inside, outside
 
 _NEEDED = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", PREFIX)
 _ALSO_READ = (
@@ -53,12 +53,8 @@ def _run(path: Path, code: Code, environ: Mapping[str, str]) -> State:
     roots = [real.parent, folder.resolve()]
     if (folder.parent / "wp-load.php").exists():
         roots.append(folder.parent.resolve())
-    state = State(
-        {inside(k): inside(v) for k, v in environ.items()},
-        tuple(roots),
-        Place(inside(str(real)), 0),
-        [real],
-    )
+    variables: dict[str, Value | Unknown] = {inside(k): inside(v) for k, v in environ.items()}
+    state = State(variables, roots, Place(inside(str(real)), 0), [real])
     state.constants["ABSPATH"] = inside(str(wordpress_of(folder))).rstrip("/") + "/"
     with suppress(Finished, Unsure):
         state.execute(code)
@@ -79,15 +75,10 @@ class _Facts:
         needed = {name: self.needed(name) for name in _NEEDED if name not in optional}
         prefix = needed.pop(PREFIX, None)
         constants: dict[str, Constant] = {**needed, **dict(self.others())}
-        content = Path(str(constants.get("WP_CONTENT_DIR") or self.default_content()))
-        warnings = [
-            *self.warnings(constants),
-            *database_layer(self.path.absolute().parent, content),
-        ]
+        folder, content = self.path.absolute().parent, constants.get("WP_CONTENT_DIR")
+        drop_in = Path(str(content or wordpress_of(folder) / "wp-content")) / "db.php"
+        warnings = [*self.warnings(constants), *database_layer(folder / "db-config.php", drop_in)]
         return WpConfig(self.path, MappingProxyType(constants), prefix, tuple(warnings))
-
-    def default_content(self) -> Path:
-        return wordpress_of(self.path.absolute().parent) / "wp-content"
 
     def needed(self, name: str) -> str:
         """The value as text. Raises WpConfigError when it cannot be told, or is none."""

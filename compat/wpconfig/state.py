@@ -119,7 +119,7 @@ class State:
     Files are read inside `roots` (resolved folders) only. `place` is that of the statement."""
 
     environ: dict[str, Value | Unknown]
-    roots: tuple[Path, ...]
+    roots: Sequence[Path]
     place: Place
     loaded: list[Path]
     main: Frame = field(default_factory=Frame)

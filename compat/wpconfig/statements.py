@@ -66,6 +66,9 @@ class _Statements(Expressions):
             return _block(self.until("}"))
         if self.accept(";"):
             return _block([])
+        after = self.tokens[min(self.at + 1, len(self.tokens) - 1)].text.lower()
+        if word == "namespace" or (word == "use" and after in {"function", "const"}):
+            raise self.shapeless(f"{word!r}, which changes what names mean")
         if word in _STATEMENTS:
             self.take()
             return _STATEMENTS[word](self, word)
@@ -120,7 +123,8 @@ class _Statements(Expressions):
                 self.take()
                 word = "elseif"
         if colon:
-            self.close("endif")
+            self.expect("endif")
+            self.end_of_statement()
 
         def run(state: State) -> None:
             for test, body in branches:
@@ -130,29 +134,28 @@ class _Statements(Expressions):
 
         return run
 
-    def close(self, word: str) -> None:
-        if not self.is_word(word):
-            raise self.unexpected()
-        self.take()
-        self.end_of_statement()
-
     def switch(self, _word: str) -> Step:
         subject = self.condition()
         self.expect("{")
-        cases: list[tuple[Expression | None, list[Step]]] = []
+        tests: list[tuple[int, Expression]] = []
+        steps: list[Step] = []
+        default = None
         while not self.accept("}"):
             if not self.is_word("case", "default"):
                 raise self.unexpected()
-            test = self.expression() if self.take().text.lower() == "case" else None
+            if self.take().text.lower() == "case":
+                tests.append((len(steps), self.expression()))
+            else:
+                default = len(steps)
             self.expect(":")
-            cases.append((test, self.until("case", "default")))
+            steps += self.until("case", "default")
 
         def run(state: State) -> None:
-            first = _matching(state, subject(state), cases)
+            value = subject(state)
+            start = next((at for at, test in tests if equal(value, test(state))), default)
             state.frame.switches += 1
             try:
-                for _, steps in cases[first:]:
-                    state.run(steps)
+                state.run(() if start is None else steps[start:])
             except Leave:
                 pass
             finally:
@@ -175,13 +178,13 @@ class _Statements(Expressions):
         return run
 
     def const(self, _word: str) -> Step:
-        found: list[Step] = []
+        found: list[tuple[str, Expression]] = []
         while not found or self.accept(","):
             name = self.take().text
             self.expect("=")
-            found.append(_const(name, self.expression()))
+            found.append((name, self.expression()))
         self.end_of_statement()
-        return _block(found)
+        return lambda state: [state.define(name, value(state)) for name, value in found]
 
     def function(self, _word: str) -> Step:
         start, name = self.at - 1, self.take().text.lower()
@@ -221,13 +224,6 @@ class _Statements(Expressions):
         if word == "do":
             self.skip_statement()
         return _raising(f"a loop ({word})" if word in _LOOPS else f"what is in {word}")
-
-    def rename(self, word: str) -> Step:
-        """`use` of classes changes nothing here; of functions, and namespaces, what names mean."""
-        if word == "namespace" or self.is_word("function", "const"):
-            raise self.shapeless(f"{word!r}, which changes what names mean")
-        self.skip_statement()
-        return _block([])
 
     def skip_block(self, *refused: str) -> None:
         """Step over everything up to a brace, and what is in it."""
@@ -296,23 +292,6 @@ def _leave(state: State) -> None:
     raise Leave
 
 
-def _const(name: str, value: Expression) -> Step:
-    return lambda state: state.define(name, value(state))
-
-
-def _matching(
-    state: State, subject: Value, cases: Sequence[tuple[Expression | None, Sequence[Step]]]
-) -> int:
-    """The number of the case to start with."""
-    default = len(cases)
-    for number, (test, _) in enumerate(cases):
-        if test is None:
-            default = number
-        elif equal(subject, test(state)):
-            return number
-    return default
-
-
 def _tail(found: Sequence[Token]) -> str:
     """The literal text that a path ends with."""
     last = next((token for token in reversed(found) if token.text != ")"), found[-1])
@@ -327,28 +306,23 @@ def _load(state: State, path: Path, word: str) -> Value:
         real = path.resolve()
         missing = not real.exists()
     except (OSError, RuntimeError, ValueError):  # a ring of links, a NUL
-        raise _unread(path, "is no path") from None
+        raise Unsure(f"{inside(str(path))}, which is no path") from None
     if missing and word.startswith("include"):
         return False
     if word.endswith("_once") and real in state.loaded:
         return True
-    if missing:
-        raise _unread(real, "is not there")
+    name, problem = inside(str(real)), "is not there" if missing else ""
     if not any(real.is_relative_to(root) for root in state.roots):
-        raise _unread(real, "lies outside the site's folder and is not read")
-    if len(state.loaded) >= MAX_FILES:
-        raise _unread(real, "is one file too many")
+        problem = "lies outside the site's folder and is not read"
+    if problem or len(state.loaded) >= MAX_FILES:
+        raise Unsure(f"{name}, which {problem or 'is one file too many'}")
     state.loaded.append(real)
     try:
-        code = parse(inside(str(real)), load(real))
+        code = parse(name, load(real))
     except SyntaxProblem as odd:
-        raise _unread(real, f"has in line {odd.line} {odd.what}") from None
+        raise Unsure(f"{name}, which has in line {odd.line} {odd.what}") from None
     value = state.execute(code)
     return 1 if value is None else value
-
-
-def _unread(path: Path, problem: str) -> Unsure:
-    return Unsure(f"{inside(str(path))}, which {problem}")
 
 
 _STATEMENTS = {
@@ -358,7 +332,6 @@ _STATEMENTS = {
     **dict.fromkeys(("break", "continue"), _Statements.leave),
     "const": _Statements.const,
     "function": _Statements.function,
-    **dict.fromkeys(("namespace", "use"), _Statements.rename),
     **dict.fromkeys(_LOOPS | _CLASSES | {"try"}, _Statements.foreign_block),
 }
 _BLOCKS = _STATEMENTS.keys() - {"return", "break", "continue", "const"}
