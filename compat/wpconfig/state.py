@@ -53,7 +53,19 @@ _LANGUAGE = frozenset(
 )
 _FAMILIAR = _LANGUAGE | HARMLESS | set(PURE)
 _ALIASES = {"&", "global", "static"}  # what is changed may change again through another name
-_CHANGES = {"=", "as", "unset", "catch", "++", "--", "??=", "<<=", ">>=", "**="} | _ALIASES
+_CHANGES = {
+    "=",
+    "as",
+    "unset",
+    "catch",
+    "preg_match",
+    "++",
+    "--",
+    "??=",
+    "<<=",
+    ">>=",
+    "**=",
+} | _ALIASES
 _CHANGES |= {f"{op}=" for op in ".+-*/%|&^"}
 _FOREIGN = {"$", "->", "?->", "::", "new", "const", "yield", "include", "include_once", "require",
             "require_once"}  # fmt: skip
