@@ -5,7 +5,7 @@ What cannot be computed raises Unsure, which ends the statement.
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from compat.wpconfig.calls import call
 from compat.wpconfig.state import ENVIRONMENT, Finished, State
@@ -13,6 +13,7 @@ from compat.wpconfig.tokens import Token
 from compat.wpconfig.values import OPERATORS, Array, Unsure, Value, as_key, truthy
 
 Expression: TypeAlias = Callable[[State], Value]
+Read = TypeVar("Read")
 
 # Binary operators from the loosest to the tightest (PHP 8), `?` being the ternary. Another one
 # makes its statement one that is not understood.
@@ -150,21 +151,22 @@ class Expressions:
             raise inner.unexpected()
         return found
 
-    def arguments(self) -> list[Expression]:
+    def listed(self, close: str, read: Callable[[], Read]) -> list[Read]:
+        """What stands between commas up to the closing bracket."""
         found = []
-        while not self.accept(")"):
-            found.append(self.expression())
-            if not self.is_op(")"):
+        while not self.accept(close):
+            found.append(read())
+            if not self.is_op(close):
                 self.expect(",")
         return found
 
+    def item(self) -> tuple[Expression | None, Expression]:
+        """Key and value of an array's element."""
+        first = self.expression()
+        return (first, self.expression()) if self.accept("=>") else (None, first)
+
     def array(self, close: str) -> Expression:
-        items: list[tuple[Expression | None, Expression]] = []
-        while not self.accept(close):
-            first = self.expression()
-            items.append((first, self.expression()) if self.accept("=>") else (None, first))
-            if not self.is_op(close):
-                self.expect(",")
+        items = self.listed(close, self.item)
 
         def value(state: State) -> Value:
             made: Array = {}
@@ -183,12 +185,12 @@ class Expressions:
         if word in _INCLUDES:
             return self.include(word)
         if word in {"exit", "die"}:
-            return _stop(self.arguments() if self.accept("(") else [])
+            return _stop(self.listed(")", self.expression) if self.accept("(") else [])
         if not self.accept("("):
             return self.constant(name)
         if word == "array":
             return self.array(")")
-        args = self.arguments()
+        args = self.listed(")", self.expression)
         return lambda state: call(state, word, [arg(state) for arg in args])
 
     def constant(self, name: str) -> Expression:

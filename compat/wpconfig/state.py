@@ -33,7 +33,8 @@ _PREDEFINED: dict[str, Value | Unknown] = {
 # Names that PHP itself may define, here or there, and those of classes and namespaces.
 _OF_PHP = re.compile(
     r"(?:PHP|E|M|LC|MYSQLI|CURL\w*|JSON|FILTER|ENT|SORT|LOCK|FILE|STREAM|PATHINFO|INI|DATE|OPENSSL"
-    r"|SODIUM|LIBXML|XML|SQLITE3|SIG\w*|T)_.*|STD(?:IN|OUT|ERR)|NAN|INF|true|false|null"
+    r"|SODIUM|LIBXML|XML|SQLITE3|SIG\w*|T|PREG|SEEK|COUNT|CRYPT|DNS|EXTR|IMAGETYPE|IMG|LOG|MB|AF|SO"
+    r"|PASSWORD|PCNTL|POSIX|UPLOAD|ZLIB|SOAP|STR|DOM|FTP|GD|INTL|LDAP|MSG|TIDY|X509)_.*|STD(?:IN|OUT|ERR)|NAN|INF|true|false|null"
     r"|__COMPILER_HALT_OFFSET__|.*(?:\\|::).*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -53,22 +54,10 @@ _LANGUAGE = frozenset(
 )
 _FAMILIAR = _LANGUAGE | HARMLESS | set(PURE)
 _ALIASES = {"&", "global", "static"}  # what is changed may change again through another name
-_CHANGES = {
-    "=",
-    "as",
-    "unset",
-    "catch",
-    "preg_match",
-    "++",
-    "--",
-    "??=",
-    "<<=",
-    ">>=",
-    "**=",
-} | _ALIASES
-_CHANGES |= {f"{op}=" for op in ".+-*/%|&^"}
-_FOREIGN = {"$", "->", "?->", "::", "new", "const", "yield", "include", "include_once", "require",
-            "require_once"}  # fmt: skip
+_CHANGES = _ALIASES | set(
+    "= .= += -= *= /= %= |= &= ^= **= <<= >>= ??= ++ -- as unset catch preg_match".split()  # noqa: SIM905
+)
+_FOREIGN = set("$ -> ?-> :: new const yield include include_once require require_once".split())  # noqa: SIM905
 _BEFORE_COMPUTED = {")", "]", "}"}
 _EDGE = Token("end", "", 0)
 
@@ -268,7 +257,7 @@ class State:
         for before, token, *after in around:
             if token.kind == "string":
                 self.constants.setdefault(token.text, why)
-            elif token.kind == "var" and token.text in ENVIRONMENT:
+            elif token.kind == "var" and token.text in ENVIRONMENT and signs & _CHANGES:
                 self._environment(after, why)
             elif token.kind == "word":
                 self._word(token.text.lower().removeprefix("\\"), before, after, why, seen)
@@ -279,8 +268,7 @@ class State:
 
     def _change(self, names: set[str], why: Unknown, *, aliases: bool) -> None:
         if "GLOBALS" in names:
-            self.main.variables.clear()
-            self.main.fog = why
+            self.cloud(why)
             names = names | {PREFIX}
         for frame in (self.frame, self.main):
             frame.variables |= dict.fromkeys(names, why)

@@ -191,9 +191,11 @@ class _Statements(Expressions):
         steps: list[Step] = []
         params = None
         try:
-            params = self.parameters()
+            self.expect("(")
+            params = tuple(self.listed(")", self.parameter))
+            self.expect("{")
         except Unsure:  # one with types, say
-            self.at = start + 1
+            params, self.at = None, start + 1
             self.skip_block(";")
         else:
             steps = self.until("}")
@@ -203,18 +205,10 @@ class _Statements(Expressions):
         code = Code(tuple(steps), mentioned, params)
         return lambda state: state.functions.setdefault(name, code)
 
-    def parameters(self) -> tuple[tuple[str, Expression | None], ...]:
-        """Names and defaults, and the brace behind them."""
-        found = []
-        self.expect("(")
-        while not self.accept(")"):
-            if self.next.kind != "var":
-                raise self.unexpected()
-            found.append((self.take().text, self.expression() if self.accept("=") else None))
-            if not self.is_op(")"):
-                self.expect(",")
-        self.expect("{")
-        return tuple(found)
+    def parameter(self) -> tuple[str, Expression | None]:
+        if self.next.kind != "var":
+            raise self.unexpected()
+        return self.take().text, self.expression() if self.accept("=") else None
 
     def foreign_block(self, word: str) -> Step:
         """A loop, try or a class. Only the form with braces is known."""

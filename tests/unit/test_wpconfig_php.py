@@ -66,7 +66,7 @@ READABLE = [
 UNREADABLE = [
     ("$x = 'v'; define('DB_NAME', \"$x->y\");", "line 3: DB_NAME depends on '$' in a place"),
     ("function g() { global $table_prefix; $table_prefix = 'g_'; } g();", "line 3: $table_prefix depends on"),
-    ("function g() { $GLOBALS['table_prefix'] = 'g_'; } g();", "line 3: $table_prefix depends on '=' in a place"),
+    ("function g() { $GLOBALS['table_prefix'] = 'g_'; } g();", "line 3: DB_NAME depends on '=' in a place"),
     ("function r(&$x) { $x = 'changed'; } r($table_prefix);", "line 3: DB_NAME depends on a call of r()"),
     ("foreach (['DB_NAME' => 'l'] as $k => $v) { define($k, $v); }", "line 3: DB_NAME depends on a loop (foreach)"),
     ("foreach ($c as $k => $v): define($k, $v); endforeach;", "line 3: ':' in a place"),
