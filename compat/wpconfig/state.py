@@ -204,8 +204,8 @@ class State:
             step(self)
             self.missed = missed
 
-    def execute(self, code: Code) -> Value:
-        """The value that a file or a function returns."""
+    def execute(self, code: Code, otherwise: Value = None) -> Value:
+        """The value that a file or a function returns; `otherwise` if it ends without return."""
         if self.depth >= MAX_CALLS:
             raise TooMuch("calls or files inside one another")
         place = self.place
@@ -221,7 +221,7 @@ class State:
         finally:
             self.depth -= 1
             self.place = place
-        return None
+        return otherwise
 
     def call(self, function: Code, values: Sequence[Value]) -> Value:
         outer, self.frame = self.frame, Frame()

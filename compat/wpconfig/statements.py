@@ -315,8 +315,7 @@ def _load(state: State, path: Path, word: str) -> Value:
         code = parse(name, load(real))
     except SyntaxProblem as odd:
         raise Unsure(f"{name}, which has in line {odd.line} {odd.what}") from None
-    value = state.execute(code)
-    return 1 if value is None else value
+    return state.execute(code, 1)
 
 
 _STATEMENTS = {

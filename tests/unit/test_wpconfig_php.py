@@ -69,6 +69,9 @@ UNREADABLE = [
     ("function g() { $GLOBALS['table_prefix'] = 'g_'; } g();", "line 3: DB_NAME depends on '=' in a place"),
     ("function r(&$x) { $x = 'changed'; } r($table_prefix);", "line 3: DB_NAME depends on a call of r()"),
     ("foreach (['DB_NAME' => 'l'] as $k => $v) { define($k, $v); }", "line 3: DB_NAME depends on a loop (foreach)"),
+    ("foreach ($c as $k => $v) { define($k, $v); }", "line 3: DB_NAME depends on a loop (foreach)"),
+    ("if (strlen('x')) { define('DB_' . 'NAME', 'v'); }", "line 3: DB_NAME depends on a call of strlen()"),
+    ("$f = 'define'; if (strlen('x')) { $f('DB_' . 'NAME', 'v'); }", "line 3: DB_NAME depends on"),
     ("foreach ($c as $k => $v): define($k, $v); endforeach;", "line 3: ':' in a place"),
     ("while (!defined('DB_NAME')) { define('DB_NAME', 'w'); }", "line 3: DB_NAME depends on a loop (while)"),
     ("do { define('DB_NAME', 'd'); } while (false);", "line 3: DB_NAME depends on a loop (do)"),
@@ -95,6 +98,7 @@ UNREADABLE = [
     ("define('DB_NAME', \"\\xff\");", "line 3: DB_NAME is not UTF-8"),
     ("define('DB_NAME', UNKNOWN_NAME);", "line 3: DB_NAME depends on the constant UNKNOWN_NAME"),
     ("return;", "does not define DB_NAME"),
+    ("$table_prefix = include 'inc/a.php';", "line 3: $table_prefix is no text"),
     ("if (version_compare(PHP_VERSION, '8', '<')) { define('DB_NAME', 'old'); }", "line 3: DB_NAME depends on the constant PHP_VERSION"),
     ("if (isset($_GET['x'])) $table_prefix = 'get_';", "line 3: $table_prefix depends on the web request ($_GET)"),
     ("strpos('abc', 'b') && define('DB_NAME', 's');", "line 3: DB_NAME depends on a call of strpos()"),
@@ -257,23 +261,53 @@ def test_mutated_configurations_give_a_result_or_an_error(site):
 
 
 PHP = """<?php error_reporting(0); ob_start(); define('ABSPATH', __DIR__ . '/');
-function out() { global $table_prefix; ob_end_clean(); $o = ['t' => $table_prefix];
-foreach (['n' => 'NAME', 'u' => 'USER', 'p' => 'PASSWORD', 'h' => 'HOST'] as $k => $c)
-    $o[$k] = defined("DB_$c") ? (string) constant("DB_$c") : null;
-echo json_encode($o); }
+function out() { global $table_prefix; while (ob_get_level()) ob_end_clean();
+$o = ['t' => is_string($table_prefix) ? $table_prefix : null];
+foreach (['n' => 'NAME', 'u' => 'USER', 'p' => 'PASSWORD', 'h' => 'HOST'] as $k => $c) {
+    $v = defined("DB_$c") ? constant("DB_$c") : null; $o[$k] = is_scalar($v) ? (string) $v : null; }
+$fatal = in_array(error_get_last()['type'] ?? 0, [E_ERROR, E_PARSE, E_COMPILE_ERROR]);
+echo json_encode($fatal ? null : $o, JSON_INVALID_UTF8_SUBSTITUTE); }
 register_shutdown_function('out'); require __DIR__ . '/wp-config.php';"""
 
 
-@pytest.mark.skipif(not shutil.which("php"), reason="no PHP here")
-def test_php_itself_agrees(site):
+@pytest.fixture
+def php(site):
+    """A function that runs the site's wp-config.php: its facts, None if PHP stops with an error."""
+    if not shutil.which("php"):
+        pytest.skip("no PHP here")
+    (site / "run.php").write_text(PHP)
+    settings = site / "wp-settings.php"
+    before = settings.read_text()
+    settings.write_text("<?php exit;")
+
+    def run():
+        answer = subprocess.run(
+            ["php", "-d", "display_errors=0", "run.php"], capture_output=True, check=False,
+            timeout=20, env={"PATH": os.environ["PATH"]}, cwd=site,
+        )  # fmt: skip
+        return json.loads(answer.stdout)
+
+    yield run
+    settings.write_text(before)
+
+
+def test_php_itself_agrees(site, php):
     """All the simple code above, run by PHP: the expected values are PHP's."""
-    run = site / "run.php"
-    run.write_text(PHP)
-    (site / "wp-settings.php").write_text("<?php")
     for code, expected in READABLE:
         write(site, code)
-        answer = subprocess.run(
-            ["php", "-d", "display_errors=0", str(run)], capture_output=True, check=False, timeout=20,
-            env={"PATH": os.environ["PATH"]},
-        )  # fmt: skip
-        assert json.loads(answer.stdout) == DEFAULT | expected, code
+        assert php() == DEFAULT | expected, code
+
+
+def test_what_is_read_of_mutated_code_is_what_php_gives(site, php):
+    """Code above and fixtures, broken and mixed: what is read at all is read as PHP runs it."""
+    randomly, compared = random.Random(5), 0
+    path = site / "wp-config.php"
+    sources = [file.read_text("latin-1") for file in sorted(DATA.glob("[0-9]*.php"))]
+    sources += [write(site, code).read_text("latin-1") for code, _ in READABLE + UNREADABLE]
+    for _ in range(1500):
+        path.write_bytes(mutated(randomly, sources).encode("latin-1"))
+        found = outcome(path)
+        if isinstance(found, dict) and (wanted := php()):
+            compared += 1
+            assert found == wanted, path.read_text("latin-1")
+    assert compared > 30
