@@ -13,7 +13,8 @@ from compat.wpconfig.statements import parse
 from compat.wpconfig.tokens import SyntaxProblem
 from compat.wpconfig.values import Place, Unknown, Unsure, Value, as_text, inside, outside
 
-_NEEDED = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", PREFIX)
+_PREFIX = f"${PREFIX}"
+_NEEDED = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", _PREFIX)
 _ALSO_READ = (
     "DB_ENGINE", "DB_DIR", "DB_FILE", "DB_CHARSET", "MYSQL_CLIENT_FLAGS", "MYSQL_SSL_CA",
     "MULTISITE", "CUSTOM_USER_TABLE", "WP_CONTENT_DIR",
@@ -67,13 +68,13 @@ class _Facts:
     def __init__(self, path: Path, state: State) -> None:
         self.path, self.state = path, state
         prefix = state.main.variables.get(PREFIX, state.main.fog)
-        self.values = {**state.constants, PREFIX: prefix}
+        self.values = {**state.constants, _PREFIX: prefix}
 
     def config(self) -> WpConfig:
         sqlite = self.values.get("DB_ENGINE") == "sqlite"
         optional = {name for name in _NEEDED if sqlite and self.values.get(name) is None}
         needed = {name: self.needed(name) for name in _NEEDED if name not in optional}
-        prefix = needed.pop(PREFIX, None)
+        prefix = needed.pop(_PREFIX, None)
         constants: dict[str, Constant] = {**needed, **dict(self.others())}
         folder, content = self.path.absolute().parent, constants.get("WP_CONTENT_DIR")
         drop_in = Path(str(content or wordpress_of(folder) / "wp-content")) / "db.php"
@@ -82,23 +83,22 @@ class _Facts:
 
     def needed(self, name: str) -> str:
         """The value as text. Raises WpConfigError when it cannot be told, or is none."""
-        word, value = _word(name), self.values.get(name, self.state.fog)
-        place = self.state.places.get(word)
+        value, place = self.values.get(name, self.state.fog), self.state.places.get(name)
         if isinstance(value, Unknown):
             why = _words(value.why) + ", which a worker does not have" * (_REQUEST in value.why)
-            raise WpConfigError(f"{_at(value.place)}: {word} depends on {why}. {WAYS}")
+            raise WpConfigError(f"{_at(value.place)}: {name} depends on {why}. {WAYS}")
         if place is None:
-            raise WpConfigError(f"{shown(str(self.path))} does not define {word}. {WAYS}")
+            raise WpConfigError(f"{shown(str(self.path))} does not define {name}. {WAYS}")
         try:
             if value is not None and value is not False:
                 return outside(as_text(value))
         except UnicodeDecodeError:
-            raise WpConfigError(f"{_at(place)}: {word} is not UTF-8. {WAYS}") from None
+            raise WpConfigError(f"{_at(place)}: {name} is not UTF-8. {WAYS}") from None
         except Unsure:
             pass
-        names = ", ".join(self.missed(word))
+        names = ", ".join(self.missed(name))
         missing = f": no {names} in this environment" if names else ""
-        raise WpConfigError(f"{_at(place)}: {word} is no text{missing}. {WAYS}")
+        raise WpConfigError(f"{_at(place)}: {name} is no text{missing}. {WAYS}")
 
     def others(self) -> Iterator[tuple[str, Constant]]:
         """The settings that are simple; `warnings` names the rest."""
@@ -109,9 +109,9 @@ class _Facts:
                     yield name, outside(value) if isinstance(value, str) else value
 
     def warnings(self, constants: Mapping[str, Constant]) -> Iterator[str]:
-        fallen = {word: names for word in map(_word, _NEEDED) if (names := self.missed(word))}
+        fallen = {name: missed for name in _NEEDED if (missed := self.missed(name))}
         if fallen:
-            variables = dict.fromkeys(name for names in fallen.values() for name in names)
+            variables = dict.fromkeys(name for missed in fallen.values() for name in missed)
             yield (
                 f"no {_words(', '.join(variables))} here: {', '.join(fallen)} fell to the default"
                 f" in {shown(str(self.path))}; the environment of PHP's web server may differ"
@@ -120,14 +120,10 @@ class _Facts:
         if left_out:
             yield f"only PHP can tell {', '.join(left_out)}: left out"
 
-    def missed(self, word: str) -> list[str]:
+    def missed(self, name: str) -> list[str]:
         """The environment variables whose absence shaped a value; of a pair X and X_FILE only X."""
-        found = self.state.blame.get(word, frozenset())
-        return sorted(name for name in found if not name.endswith("_FILE"))
-
-
-def _word(name: str) -> str:
-    return f"${PREFIX}" if name == PREFIX else name
+        found = self.state.blame.get(name, frozenset())
+        return sorted(missed for missed in found if not missed.endswith("_FILE"))
 
 
 def _words(text: str) -> str:

@@ -195,9 +195,6 @@ class State:
         self.missed.add(name)
         return False
 
-    def is_of_site(self, path: str) -> bool:
-        return path.startswith(self.place.file.rpartition("/")[0])
-
     def run(self, steps: Sequence[Step]) -> None:
         for step in steps:
             missed = set(self.missed)
