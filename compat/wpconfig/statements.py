@@ -253,15 +253,20 @@ class _Statements(Expressions):
     def include(self, word: str) -> Expression:
         start = self.at
         path = self.expression(TERNARY)
-        tail = _tail(self.tokens[start : self.at])
-        folder = Path(path_of(self.file)).parent
+        mentioned, folder = self.tokens[start : self.at], Path(path_of(self.file)).parent
 
         def value(state: State) -> Value:
-            if tail.rpartition("/")[2] == "wp-settings.php":
+            try:
+                text = as_text(path(state))
+            except Unsure as unsure:
+                state.smear(mentioned, state.unknown(unsure.why))
+                text = _tail(mentioned)
+                if text.rpartition("/")[2] != "wp-settings.php":
+                    raise
+            if text.rpartition("/")[2] == "wp-settings.php":
                 raise Finished
-            if tail.endswith("vendor/autoload.php"):  # Composer's loader of classes
+            if text.endswith("vendor/autoload.php"):  # Composer's loader of classes
                 return True
-            text = as_text(path(state))
             if not text or text.startswith("."):
                 raise Unsure("a file of an odd name")
             return _load(state, folder / path_of(text), word)

@@ -110,6 +110,7 @@ UNREADABLE = [
     ("load_settings(); defined('DB_NAME') || define('DB_NAME', 'x');", "line 3: DB_NAME depends on a call of load_settings()"),
     ("if (getenv('HTTP_HOST') === 'x') define('DB_NAME', 'x');", "line 3: DB_NAME depends on the web request (getenv('HTTP_HOST'))"),
     ("declare(ticks=1) { define('DB_NAME', my()); }", "line 3: DB_NAME depends on '=' in a place"),
+    ("define('DB_NAME', 'n'); define('DB_USER', 'u'); define('DB_PASSWORD', 'p'); define('DB_HOST', 'h'); require ($table_prefix = strrev('x')) . '/wp-settings.php';", "line 3: $table_prefix depends on a call of strrev()"),
     ("include 'my-wp-settings.php' . my();", "line 3: DB_NAME depends on a call of my()"),
     ("eval($_GET['code']);", "line 3: DB_NAME depends on the web request"),
     ("define('DB_NAME', 'x' . 1 + 2);", "line 3: DB_NAME depends on '+' in a place"),
