@@ -289,9 +289,9 @@ def _isset(_state: State, *values: Value) -> Value:
 
 def _function_exists(state: State, name: Value) -> Value:
     word = as_text(name).lower()
-    if word in state.functions or word in PURE or word in HARMLESS:
+    if word in state.functions or word in PURE:
         return True
-    if word in state.declared and not state.fog:  # further down, or in the code this guards
+    if word in state.declared - HARMLESS and not state.fog:  # below, or in the code this guards
         return False
     raise Unsure(f"whether there is a function {word}()")
 

@@ -134,6 +134,7 @@ UNREADABLE = [
     ("array_map(fn($x) => define('DB_NAME', $x), ['m']);", "line 3: DB_NAME depends on 'fn'"),
     ("if (strlen('x')) { g(); } function g() { define('DB_NAME', 'g'); }", "line 3: DB_NAME depends on a call of strlen()"),
     ("if (strlen('x')) { $_SERVER['D'] = 'x'; } define('DB_NAME', $_SERVER['D'] ?? 'd');", "line 3: DB_NAME depends on a call of strlen()"),
+    ("function_exists('mb_strlen') || define('DB_NAME', 'x');", "line 3: DB_NAME depends on whether there is a function"),
     ("defined('E_ALL') || define('DB_NAME', 'x');", "line 3: DB_NAME depends on whether there is a constant E_ALL"),
 ]  # fmt: skip
 
