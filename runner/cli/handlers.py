@@ -73,9 +73,8 @@ def _errors(facts: dict[str, Any]) -> str:
     """Which errors are retried, in the order in which it is decided; "" when all are."""
     gives_up, retries = ", ".join(facts["give_up_on"]), ", ".join(facts["retry_on"])
     parts = [f"gives up on {gives_up}"] if gives_up else []
+    if retries:
+        parts.append(f"retries {retries}" if facts["classify"] else f"retries only {retries}")
     if classify := facts["classify"]:
-        parts += [f"retries {retries}"] if retries else []
-        parts.append(f"{'else ' if parts else ''}{classify} decides")
-    elif retries:
-        parts.append(f"retries only {retries}")
+        parts.append(f"{classify} decides {'the rest' if parts else 'which errors are retried'}")
     return printable("; ".join(parts))

@@ -23,8 +23,10 @@ _ERRNOS = frozenset({errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.E
 
 _CLASS = re.compile(
     "Timeout|TimedOut|ConnectionError|ConnectError|ConnectionClosed|Disconnected|NetworkError"
+    "|SSLEOF|IncompleteRead|ChunkedEncoding|RemoteProtocol|ClientPayload"
 )
-"""Libraries name these errors alike: builtins, requests, httpx, aiohttp, botocore, redis."""
+"""Libraries name alike what is late, refused or cut off: the standard library, requests, httpx,
+aiohttp, botocore, redis. Seen by name, so that none of them is imported."""
 
 _TEXT = re.compile(
     r"\bcURL(?: error|:) \(?(?:7|28|56)\b|deadlock found|lock wait timeout", re.IGNORECASE
