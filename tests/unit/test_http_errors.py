@@ -1,6 +1,7 @@
 """What an error tells of the HTTP response behind it, in the shape of each library."""
 
 import http
+import time
 from email.message import Message
 from types import SimpleNamespace as Thing
 from urllib.error import HTTPError, URLError
@@ -146,3 +147,14 @@ def test_an_error_raised_while_handling_another_is_not_followed():
 def test_seconds_asked(header, expected):
     """Seconds, or a date in each of HTTP's forms by the given clock; nonsense asks for nothing."""
     assert seconds_asked(header, NOW) == expected
+
+
+def test_a_date_without_a_zone_is_utc(monkeypatch):
+    """HTTP's oldest form names no zone; this machine's is not meant."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert seconds_asked("Mon Nov 23 06:02:00 2026", NOW) == 120
+    finally:
+        monkeypatch.undo()
+        time.tzset()

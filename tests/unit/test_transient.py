@@ -113,7 +113,7 @@ class Silent(Exception):
     [
         pytest.param(ValueError("odd"), id="value"),
         pytest.param(KeyError(1213), id="a product's number is no code"),
-        pytest.param(KeyError("x"), id="key"),
+        pytest.param(KeyError(errno.EHOSTUNREACH), id="nor an errno"),
         pytest.param(FileNotFoundError(errno.ENOENT, "x"), id="file"),
         pytest.param(OSError(28, "No space left on device"), id="errno 28 is not cURL's"),
         pytest.param(socket.gaierror(socket.EAI_NONAME, "unknown"), id="no such host"),
