@@ -6,6 +6,7 @@ upgraded sites keep old indexes): the columns do.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ NEEDED: Mapping[str, frozenset[str]] = {
 
 OPTIONAL = frozenset({"priority", "unique_key"})
 """Columns of the actions table that came later: schema 7 and schema 9."""
+
+PREFIX = re.compile(r"[A-Za-z0-9_]{1,40}")
+"""What a table prefix can be."""
 
 HOOK_INDEX = ("hook", "status", "scheduled_date_gmt")
 CLAIM_INDEX = ("claim_id", "status", "priority", "scheduled_date_gmt")

@@ -19,6 +19,7 @@ from runner.handlers import Context, Handlers
 
 if TYPE_CHECKING:
     from runner.core.new_action import NewAction
+    from runner.core.transient import transient
     from runner.operations.lookup import QueuedAction
     from runner.queue import Queue
 
@@ -39,17 +40,19 @@ __all__ = [
     "RetryPolicy",
     "RunnerError",
     "Snooze",
+    "transient",
 ]
 
 _ON_DEMAND = {
     "NewAction": "runner.core.new_action",
     "Queue": "runner.queue",
     "QueuedAction": "runner.operations.lookup",
+    "transient": "runner.core.transient",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imported at first use: neither a run nor the children that call handlers need them."""
+    """Imported at first use: a run and the children that call handlers seldom need them."""
     if name not in _ON_DEMAND:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import sys
 from typing import NoReturn
 
 
@@ -15,9 +16,12 @@ def start() -> NoReturn:
     """
     gc.set_threshold(100_000, 50, 50)
     atexit.register(gc.freeze)
-    from runner.cli import main  # noqa: PLC0415  loaded under the new threshold
+    try:
+        from runner.cli import main  # noqa: PLC0415  loaded under the new threshold
 
-    main()
+        main()
+    except KeyboardInterrupt:  # while modules load
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from runner import config
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     # Named here since `list` is a method below.
     Ids = list[int | None]
     Found = list[QueuedAction]
+
+MOST = 1_000_000
+"""Actions listed by one call."""
 
 PATIENCE = 5.0
 """Seconds to wait for a server that was lost: the caller may be answering a web request."""
@@ -64,13 +66,9 @@ class Queue:
     ) -> Self:
         """Connects. What is not given is found where the command line finds it; unlike there,
         `dsn` may hold the password. Raises RunnerError with what to do."""
-        environ = dict(os.environ)
-        if dsn is not None:
-            for name in ("RUNNER_DSN_FILE", "RUNNER_WP_PATH"):
-                environ.pop(name, None)
-            environ["RUNNER_DSN"] = dsn
-        resolved = config.resolve({"wp_path": wp_path, "table_prefix": prefix}, environ)
-        found = config.find(resolved, environ, Path.cwd())
+        given = {"dsn": dsn, "wp_path": wp_path, "table_prefix": prefix}
+        resolved = config.resolve(given, os.environ, arguments=True)
+        found = config.find(resolved, os.environ, config.working_folder())
         tables = check_prefix(found.prefix)
         driver = driver_of(found.dsn, tables.plain("actions"))
         database = Database(driver, SystemClock(), patience=PATIENCE)
@@ -81,7 +79,8 @@ class Queue:
             raise
 
     def close(self) -> None:
-        self._database.close()
+        """The end: a closed queue cannot be used again."""
+        self._database.shut()
 
     def __enter__(self) -> Self:
         return self
@@ -174,7 +173,7 @@ class Queue:
         """The one that runs now (`status` tells), or else the pending one with the earliest date
         (`at`; None for as soon as possible). Here and below, args or group of None are any, `[]`
         is exactly no args, and `""` exactly the empty group."""
-        return self._lookup.next(Wanted(hook, args, group))
+        return self._lookup.next(_of_hook(hook, args, group))
 
     def has(self, hook: str, args: Args | None = None, *, group: str | None = None) -> bool:
         """Whether one is pending or running."""
@@ -190,8 +189,8 @@ class Queue:
         limit: int = 100,
     ) -> Found:
         """Actions in the order of their dates. Rows that cannot be read are among them."""
-        if type(limit) is not int or limit < 0:
-            raise EnqueueError(f"limit is a number of actions, not {limit!r}")
+        if type(limit) is not int or not 0 <= limit <= MOST:
+            raise EnqueueError(f"limit is a number of actions up to {MOST:,}, not {limit!r}")
         statuses = tuple(Status) if status is None else (_status(status),)
         return self._lookup.find(Wanted(hook, args, group), statuses, limit)
 
@@ -200,7 +199,7 @@ class Queue:
     ) -> int | None:
         """Cancels the pending one with the earliest date; returns its id, None without one.
         One that has begun is not canceled. A recurring one ends with it."""
-        return self._lookup.cancel_next(Wanted(hook, args, group))
+        return self._lookup.cancel_next(_of_hook(hook, args, group))
 
     def cancel_all(
         self, hook: str | None = None, args: Args | None = None, *, group: str | None = None
@@ -209,6 +208,13 @@ class Queue:
         if hook is None and group is None:
             raise EnqueueError("cancel_all() wants a hook or a group")
         return self._lookup.cancel_all(Wanted(hook, args, group))
+
+
+def _of_hook(hook: object, args: Args | None, group: str | None) -> Wanted:
+    """Raises EnqueueError without a hook: nobody means any action of the site."""
+    if not hook or not isinstance(hook, str):
+        raise EnqueueError(f"the hook must be a str, not {hook!r}")
+    return Wanted(hook, args, group)
 
 
 def _status(status: str) -> Status:

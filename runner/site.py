@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from compat.action_scheduler import NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
 from compat.site_time import SiteZone
-from compat.tables import Shape, UnknownShape, shape
+from compat.tables import PREFIX, Shape, UnknownShape, shape
 from runner.core.errors import Busy, ConfigError, DatabaseError, SiteError
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
     from runner.storage.db import Database, Row
-
-_PREFIX = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Site:
 
 def check_prefix(prefix: str) -> Tables:
     """Raises ConfigError for a table prefix that WordPress could not have."""
-    if not _PREFIX.fullmatch(prefix):
+    if not PREFIX.fullmatch(prefix):
         raise ConfigError(f"the table prefix {prefix!r} is not made of letters, digits and _ alone")
     return Tables(prefix)
 
@@ -68,6 +66,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
     server = next(str(row["value"]) for row in facts if row["kind"] == "server")
     found = _shape(facts, tables)
     _refuse(options)
+    _refuse_engines(facts)
     return Site(
         tables=tables,
         shape=found,
@@ -137,6 +136,16 @@ def _refuse(options: dict[str, str]) -> None:
             " in posts. Let WordPress run its queue (the hook action_scheduler/migration_hook)"
             " until option action_scheduler_migration_status says complete"
         )
+
+
+def _refuse_engines(facts: list[Row]) -> None:
+    """Nothing can be undone in a table without transactions, so no claim could be trusted."""
+    for row in facts:
+        if row["kind"] == "engine":
+            raise SiteError(
+                f"table {row['name']} is {row['value']}, which has no transactions: change it with"
+                f" ALTER TABLE {row['name']} ENGINE = InnoDB"
+            )
 
 
 def has_skip_locked(server: str) -> bool:

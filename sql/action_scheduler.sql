@@ -69,6 +69,7 @@ SELECT action_id, hook, status, {priority} AS priority, args, extended_args, sch
   attempts, claim_id
 FROM {actions} {by_key}
 WHERE action_id IN (:ids) AND claim_id = 0 AND status = 'pending'
+  AND (:chosen OR scheduled_date_gmt <= UTC_TIMESTAMP())
 {lock_free}
 
 -- name: lock_expired
@@ -153,14 +154,15 @@ VALUES (:id, :message, UTC_TIMESTAMP(), FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_of
 -- name: log_if_matched
 -- The same, only if the statement before matched the right number of rows: the column refuses NULL,
 -- and everything is undone. So a turn needs no answer before its COMMIT, and travels in one packet.
+-- Only the first row is checked: a trigger of the site's would change the number for the next.
 INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)
-VALUES (CASE WHEN ROW_COUNT() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
+VALUES (CASE WHEN :unchecked OR ROW_COUNT() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
   FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_offset))
 
 -- name: log_if_matched@sqlite
 -- The same for SQLite.
 INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)
-VALUES (CASE WHEN changes() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
+VALUES (CASE WHEN :unchecked OR changes() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
   FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_offset))
 
 -- name: next_instance

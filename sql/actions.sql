@@ -50,8 +50,8 @@ claim_id = :claim
 scheduled_date_gmt /*compare*/ :scheduled
 
 -- name: only_modified
--- A bound on the date it was last touched by a run.
-last_attempt_gmt /*compare*/ :modified
+-- A bound on the date it was last touched by a run; rows that none has touched have a zero date.
+last_attempt_gmt /*compare*/ :modified AND last_attempt_gmt > '0001-01-01'
 
 -- name: groups_of_name
 -- Ids of a group by name.

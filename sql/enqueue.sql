@@ -9,7 +9,7 @@ FROM {groups} WHERE slug = :slug
 
 -- name: lock_groups
 -- One process at a time creates groups of this site: the column is not unique.
-SELECT GET_LOCK(CONCAT('runner:groups:', MD5(CONCAT_WS('/', DATABASE(), :prefix))), 10) AS taken
+SELECT GET_LOCK(:lock, 10) AS taken
 
 -- name: lock_groups@sqlite
 -- A transaction that writes is the only one already.
@@ -17,7 +17,7 @@ SELECT 1 AS taken
 
 -- name: unlock_groups
 -- Lets the next one create groups.
-SELECT RELEASE_LOCK(CONCAT('runner:groups:', MD5(CONCAT_WS('/', DATABASE(), :prefix)))) AS free
+SELECT RELEASE_LOCK(:lock) AS free
 
 -- name: unlock_groups@sqlite
 -- The transaction's end did it.
@@ -71,6 +71,6 @@ SELECT @@auto_increment_increment AS step
 SELECT -1 AS step
 
 -- name: already_created
--- Whether an action of ours is there: it tells whether a COMMIT without an answer took place.
-SELECT COUNT(*) AS actions FROM {actions}
-WHERE action_id = :id AND hook = :hook AND args = :args AND scheduled_date_gmt = :gmt
+-- Whether an action of ours is there: it tells whether a COMMIT without an answer took place. Under
+-- lock, so that a COMMIT that is still on its way is waited for.
+SELECT action_id FROM {actions} WHERE action_id = :id AND hook = :hook AND args = :args {lock}

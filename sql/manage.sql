@@ -1,24 +1,14 @@
 -- Changes by a person or by the site's own code, and what cleaning deletes.
 
--- name: lock_pending
--- Which of these still wait, under lock, with the database's time.
-SELECT action_id, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
-WHERE action_id IN (:ids) AND status = 'pending' {lock}
+-- name: lock
+-- What these are, under lock, with the database's time.
+SELECT action_id, status, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
+WHERE action_id IN (:ids) {lock}
 
 -- name: cancel
 -- They will not run.
 UPDATE {actions} {by_key} SET status = 'canceled' {release_unique_key}
 WHERE action_id IN (:ids) AND status = 'pending'
-
--- name: lock_not_running
--- Which of these are not running, under lock.
-SELECT action_id, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
-WHERE action_id IN (:ids) AND status <> 'in-progress' {lock}
-
--- name: lock_any
--- Which of these are there, under lock.
-SELECT action_id, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
-WHERE action_id IN (:ids) {lock}
 
 -- name: delete_logs
 -- Their story goes first.

@@ -27,6 +27,11 @@ FROM information_schema.statistics
 WHERE table_schema = DATABASE() AND table_name IN (:tables)
 GROUP BY table_name, index_name
 UNION ALL
+SELECT 'engine', CONVERT(table_name USING utf8mb4) COLLATE utf8mb4_bin, '',
+  CONVERT(engine USING utf8mb4) COLLATE utf8mb4_bin
+FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name IN (:tables) AND engine <> 'InnoDB'
+UNION ALL
 SELECT 'server', '', 'version', CONVERT(VERSION() USING utf8mb4) COLLATE utf8mb4_bin
 
 -- name: probe@sqlite

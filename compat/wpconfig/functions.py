@@ -1,19 +1,16 @@
 """The functions of PHP that this reader computes, each without effect beyond its result.
 
-A function raises ValueError or TypeError for arguments whose answer is not known here.
+They raise ValueError, TypeError, OSError or Unsure for arguments whose answer is not known here.
 """
 
 import base64
 import re
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from compat.wpconfig.files import read_bytes
 from compat.wpconfig.values import Value, as_text, path_of
-
-MAX_BYTES = 1_048_576
-"""Largest file that is read, and longest text that is made."""
 
 _BLANKS = " \t\n\r\0\x0b"
 _URL = re.compile(
@@ -29,30 +26,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
-class NotReadable(ValueError):
-    """A device, a folder, or more than MAX_BYTES."""
-
-
-def read_bytes(path: Path) -> bytes:
-    """The content of a plain file. Raises OSError or NotReadable."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise NotReadable("is no plain file")
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise NotReadable(f"is larger than {MAX_BYTES} bytes")
-    return data
-
-
-def _text(value: Value) -> str:
-    text = as_text(value)
-    if text is None:
-        raise TypeError
-    return text
-
-
 def _path(value: Value) -> Path:
-    text = _text(value)
+    text = as_text(value)
     if "://" in text or "\0" in text or not text.startswith("/"):
         raise ValueError(text)
     return Path(path_of(text))
@@ -60,15 +35,15 @@ def _path(value: Value) -> Path:
 
 def _strip(cut: Callable[[str, str], str]) -> Callable[..., Value]:
     def strip(text: Value, chars: Value = _BLANKS) -> Value:
-        if ".." in (wanted := _text(chars)):
+        if ".." in (wanted := as_text(chars)):
             raise ValueError(wanted)
-        return cut(_text(text), wanted)
+        return cut(as_text(text), wanted)
 
     return strip
 
 
 def _dirname(path: Value, levels: Value = 1) -> Value:
-    text = _text(path)
+    text = as_text(path)
     if type(levels) is not int or not 0 < levels <= len(text) + 1:
         raise TypeError
     for _ in range(levels):
@@ -78,7 +53,7 @@ def _dirname(path: Value, levels: Value = 1) -> Value:
 
 
 def _base64_decode(text: Value, strict: Value = False) -> Value:
-    coded = _text(text)
+    coded = as_text(text)
     if strict and not _BASE64.fullmatch(coded):
         raise ValueError
     coded = re.sub(r"[^A-Za-z0-9+/]", "", coded)
@@ -88,7 +63,7 @@ def _base64_decode(text: Value, strict: Value = False) -> Value:
 
 
 def _parse_url(url: Value, part: Value = -1) -> Value:
-    text = _text(url)
+    text = as_text(url)
     found = _URL.fullmatch(text)
     if not found or _CONTROL.search(text):
         raise ValueError
@@ -96,7 +71,7 @@ def _parse_url(url: Value, part: Value = -1) -> Value:
         name: found[name] for name in URL_PARTS if found[name] is not None
     }
     if port := parts.pop("port", ""):
-        parts["port"] = int(_text(port))
+        parts["port"] = int(as_text(port))
         if parts["port"] not in _PORTS:
             raise ValueError
     if part == -1:
@@ -107,44 +82,35 @@ def _parse_url(url: Value, part: Value = -1) -> Value:
 
 
 def _unquote(text: Value) -> Value:
-    return unquote_to_bytes(_text(text).encode("latin-1")).decode("latin-1")
-
-
-def _file_get_contents(path: Value) -> Value:
-    try:
-        return read_bytes(_path(path)).decode("latin-1")
-    except OSError as error:
-        raise ValueError from error
+    return unquote_to_bytes(as_text(text).encode("latin-1")).decode("latin-1")
 
 
 PURE: dict[str, Callable[..., Value]] = {
     "trim": _strip(str.strip),
     "ltrim": _strip(str.lstrip),
     "rtrim": _strip(str.rstrip),
-    "chop": _strip(str.rstrip),
     "dirname": _dirname,
     "base64_decode": _base64_decode,
     "parse_url": _parse_url,
     "rawurldecode": _unquote,
-    "urldecode": lambda text: _unquote(_text(text).replace("+", " ")),
     "file_exists": lambda path: _path(path).exists(),
     "is_file": lambda path: _path(path).is_file(),
-    "is_readable": lambda path: _path(path).exists(),
-    "file_get_contents": _file_get_contents,
+    "file_get_contents": lambda path: read_bytes(_path(path)).decode("latin-1"),
 }
 
-FILE_TESTS = {"file_exists", "is_file", "is_readable"}
+FILE_TESTS = {"file_exists", "is_file"}
 
 HARMLESS = frozenset(
     """
-    array_key_exists assert basename class_exists constant count date date_default_timezone_set
-    error_log error_reporting explode extension_loaded filter_var function_exists getcwd gethostname
-    header hash implode in_array ini_get ini_set intval is_array is_dir is_null is_string
+    array_key_exists basename constant count date date_default_timezone_set error_log
+    error_reporting explode extension_loaded function_exists getcwd gethostname hash header
+    implode in_array ini_get ini_set intval is_array is_dir is_null is_readable is_string
     json_decode max mb_internal_encoding mb_strlen md5 microtime min mt_rand mysqli_report
-    php_sapi_name php_uname phpversion preg_quote rand random_bytes realpath session_start
-    set_time_limit setlocale sha1 sprintf str_contains str_ends_with str_replace str_starts_with
-    stripos strlen strpos strrev strrpos strstr strtolower strtoupper strval substr time ucfirst
-    umask uniqid urlencode usleep version_compare
+    newrelic_set_appname php_sapi_name php_uname phpversion preg_match preg_quote rand
+    random_bytes realpath set_time_limit setlocale sha1 sprintf str_contains str_ends_with
+    str_replace str_starts_with stripos strlen strpos strrev strrpos strstr strtolower
+    strtoupper strval substr time ucfirst umask uniqid urldecode urlencode usleep
+    version_compare
     """.split()  # noqa: SIM905  words, not a column of quotes
 )
-"""Functions of PHP that are not computed, but define nothing and write to no variable."""
+"""Functions of PHP that are not computed; they define nothing, and only preg_match changes any."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from runner import __version__
 from runner.core.errors import RunnerError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Lazy(click.Group):
     epilog="Example:  runner run --handlers shop.jobs:handlers --batch-size 25",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks and log details.")
+@click.version_option(__version__, prog_name="runner", message="%(prog)s %(version)s")
 def cli(*, debug: bool) -> None:
     """Run the jobs that WordPress plugins queued with Action Scheduler, by Python handlers."""
     if debug:
@@ -87,8 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # data need not fit the terminal
+    _mend_streams()
     try:
         result = cli.main(args=given, prog_name="runner", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -110,13 +111,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(result if isinstance(result, int) else 0)
 
 
+def _mend_streams() -> None:
+    """Streams that whoever started us closed lead nowhere, and data need not fit the terminal."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _exit_code(error: Exception) -> int:
     """Says what went wrong, each problem in one line."""
     if isinstance(error, RunnerError):
         for problem in error.problems:
             complain(problem)
         return error.exit_code
-    complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    complain(f"unexpected {type(error).__name__}: {error} (runner --debug … shows where)")
     return 1
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.moments import Moment, moment
-from runner.cli.options import make_app, names_list, resolved, settings_options, site_app
+from runner.cli.options import finite, make_app, names_list, resolved, settings_options, site_app
 from runner.cli.progress import Bar
 from runner.core.errors import UsageError
 from runner.core.limits import Limits
@@ -57,7 +57,12 @@ Before: '31 days ago', 12h, '2026-11-23' (UTC), '2026-11-23T06:05+01:00'.
     " canceled ones.",
 )
 @click.option(
-    "--pause", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Rest between batches."
+    "--pause",
+    type=click.FloatRange(0, 3600),
+    callback=finite,
+    default=0,
+    metavar="SECONDS",
+    help="Rest between batches.",
 )
 @click.option("--all", "everybodys", is_flag=True, help="Actions of all hooks, PHP's among them.")
 @click.option("--dry-run", is_flag=True, help="Delete nothing, say what would be deleted.")
@@ -79,7 +84,8 @@ def command(
     """Delete old finished actions and their logs.
 
     Complete and canceled actions go 31 days after their last attempt, failed ones after 93, as
-    Action Scheduler does it: only those of hooks with a Python handler, unless --all is given.
+    Action Scheduler does it; one that was canceled before any attempt goes at once. Only those of
+    hooks with a Python handler, unless --all is given.
     """
     moments = _moments(status, before)
     app = site_app(flags) if everybodys else make_app(resolved(flags))

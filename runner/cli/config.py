@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli import printable
 from runner.cli.options import resolved, settings_options
-from runner.config import Given, Rank, definitions, find
+from runner.config import Given, Rank, definitions, find, working_folder
 from runner.core.errors import ConfigError
 from runner.storage.dsn import parse
 
@@ -46,7 +45,7 @@ def command(*, explain: bool, as_json: bool, **flags: Any) -> int:
     found = resolved(flags)
     database, problem = None, None
     try:
-        database = find(found, os.environ, Path.cwd())
+        database = find(found, os.environ, working_folder())
     except ConfigError as error:
         problem = error
     given = _effective(found, database)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli import printable
 from runner.cli.options import load_handlers, resolved, settings_options
+from runner.core.retry import class_names
+from runner.handlers.binding import name_of
 
 if TYPE_CHECKING:
     from runner.core.retry import RetryPolicy
@@ -33,6 +37,8 @@ def command(*, as_json: bool, **flags: Any) -> None:
         facts = _facts(handler)
         click.echo(f"{handler.hook:<{width}}{facts['handler']}")
         click.echo(f"{'':<{width}}{facts['retries']}; killed after {handler.timeout:g} s")
+        if handler.retry.attempts > 1 and (words := _errors(facts)):
+            click.echo(f"{'':<{width}}{words}")
 
 
 def _facts(handler: Handler) -> dict[str, Any]:
@@ -41,21 +47,34 @@ def _facts(handler: Handler) -> dict[str, Any]:
         "handler": f"{handler.function.__module__}.{handler.signature.text}",
         "attempts": handler.retry.attempts,
         "retries": _retries(handler.retry),
+        "retry_on": _names(handler.retry.retry_on),
+        "give_up_on": _names(handler.retry.give_up_on),
+        "classify": name_of(handler.classify) if handler.classify else None,
         "timeout": handler.timeout,
     }
+
+
+def _names(errors: tuple[type[BaseException] | str, ...]) -> list[str]:
+    return [name.removeprefix("builtins.") for name in class_names(*errors)]
 
 
 def _retries(policy: RetryPolicy) -> str:
     if policy.attempts == 1:
         return "1 attempt, no retry"
     shown = min(policy.attempts - 1, 4)
-    plain = type(policy)(
-        attempts=policy.attempts,
-        first=policy.first,
-        factor=policy.factor,
-        delays=policy.delays,
-        longest=policy.longest,
-    )  # fmt: skip  the same without jitter
+    plain = replace(policy, jitter=0.0)
     delays = ", ".join(f"{plain.delay(n):g}" for n in range(1, shown + 1))
     more = ", …" if policy.attempts - 1 > shown else ""
-    return f"{policy.attempts} attempts, retried after {delays}{more} s"
+    spread = f" (±{policy.jitter:.0%})" if policy.jitter else ""
+    return f"{policy.attempts} attempts, retried after {delays}{more} s{spread}"
+
+
+def _errors(facts: dict[str, Any]) -> str:
+    """Which errors are retried, in the order in which it is decided; "" when all are."""
+    gives_up, retries = ", ".join(facts["give_up_on"]), ", ".join(facts["retry_on"])
+    parts = [f"gives up on {gives_up}"] if gives_up else []
+    if retries:
+        parts.append(f"retries {retries}" if facts["classify"] else f"retries only {retries}")
+    if classify := facts["classify"]:
+        parts.append(f"{classify} decides {'the rest' if parts else 'which errors are retried'}")
+    return printable("; ".join(parts))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from runner.app import App
-from runner.config import Resolved, definitions, find, resolve
+from runner.config import Resolved, definitions, find, resolve, working_folder
 from runner.core.errors import ConfigError, UsageError
 from runner.handlers import Handlers, loading
 
@@ -48,19 +47,10 @@ def _option(setting: Setting) -> Callable[[F], F]:
     return click.option(
         *filter(None, (setting.flag, setting.alias)),
         setting.name,
-        type=_type(setting),
         multiple=setting.repeated,
-        metavar=None if setting.choices else setting.metavar,
+        metavar="|".join(setting.choices) or setting.metavar,
         help=f"{setting.help}  [default: {setting.default}]" if setting.default else setting.help,
     )
-
-
-def _type(setting: Setting) -> click.ParamType[Any] | None:
-    if setting.choices:
-        return click.Choice(setting.choices)
-    if setting.minimum is not None:
-        return click.IntRange(setting.minimum, setting.maximum)
-    return click.FloatRange(0) if isinstance(setting.default, float) else None
 
 
 def resolved(options: Mapping[str, Any]) -> Resolved:
@@ -80,7 +70,7 @@ def make_app(found: Resolved, *, required: bool = True) -> App:
 
 
 def _app(found: Resolved, handlers: Handlers, names: list[str]) -> App:
-    return App(find(found, os.environ, Path.cwd()), handlers, names)
+    return App(find(found, os.environ, working_folder()), handlers, names)
 
 
 def names_list(option: str, value: str | None) -> tuple[str, ...]:
@@ -103,6 +93,13 @@ def load_handlers(found: Resolved, *, required: bool) -> tuple[Handlers, list[st
     if required and not loaded:
         raise ConfigError(f"no hook is registered in {', '.join(names)}: nothing could be run")
     return loaded, names
+
+
+def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """Refuses nan, which is neither too small nor too large."""
+    if value != value:  # noqa: PLR0124  true of nan alone
+        raise click.BadParameter("nan is no number of seconds")
+    return value
 
 
 def log_level(*, quiet: bool) -> str:

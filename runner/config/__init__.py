@@ -1,6 +1,7 @@
 """Settings: defined once (settings), found in layers (layers), and where the database is."""
 
 from runner.config.database import Connection, find
+from runner.config.files import working_folder
 from runner.config.layers import Given, Rank, Resolved, resolve
 from runner.config.settings import MODES, Setting, Settings, definitions
 
@@ -15,4 +16,5 @@ __all__ = [
     "definitions",
     "find",
     "resolve",
+    "working_folder",
 ]

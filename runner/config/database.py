@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compat.db_host import parse_db_host
+from compat.tables import PREFIX
 from runner.config.layers import Rank, Resolved, variable
 from runner.core.errors import ConfigError, UsageError
 from runner.storage.dsn import Dsn, parse
@@ -103,7 +104,8 @@ def _from_dsn(resolved: Resolved) -> _Found:
 
 def _check_password(resolved: Resolved, rank: Rank) -> None:
     ways = "Put it into RUNNER_DB_PASSWORD or a file named by RUNNER_DB_PASSWORD_FILE"
-    if rank == Rank.FLAG:
+    origin = resolved.given["dsn"].origin
+    if rank == Rank.FLAG and origin.startswith("--"):
         raise UsageError(
             "--dsn must not hold a password: everybody can read a command line."
             f" {ways}, or use RUNNER_DSN"
@@ -134,12 +136,17 @@ def _from_wordpress(wp_path: str, environ: Mapping[str, str], here: Path) -> _Fo
     from compat import wpconfig  # noqa: PLC0415  most runs are told where the database is
 
     try:
-        path = wpconfig.find(Path(wp_path)) if wp_path else wpconfig.walk_up(here)
+        given = Path(wp_path)
+        if wp_path and given.is_file():
+            path: Path | None = given
+        else:
+            path = wpconfig.find(given) if wp_path else wpconfig.walk_up(here)
         if path is None:
             raise ConfigError(_nothing_at(wp_path))
         return _from_config(wpconfig.read(path, environ))
     except wpconfig.WpConfigError as error:
-        raise ConfigError(str(error)) from error
+        leave = ", and leave --wp-path (RUNNER_WP_PATH, wp_path) out" if wp_path else ""
+        raise ConfigError(f"{error}{leave}") from error
 
 
 def _from_config(config: WpConfig) -> _Found:
@@ -157,6 +164,8 @@ def _from_config(config: WpConfig) -> _Found:
         tls=("verify" if tls.verify else "required") if tls.wanted else "auto",
         ssl_ca=tls.ca,
     )
+    if config.table_prefix and not PREFIX.fullmatch(config.table_prefix):
+        raise ConfigError(f"{config.path}: the table prefix {config.table_prefix!r} cannot be one")
     return _Found(dsn, str(config.path), config.table_prefix or "", Rank.DEFAULT, config.warnings)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from runner.core.errors import ConfigError
+
+ROOT = 0
+"""The user who may do anything anyway."""
 
 LONGEST = 1_000_000
 """Bytes read of a file at most: a setting is short."""
@@ -27,12 +30,26 @@ def read_text(path: Path) -> str:
         raise ValueError("it is no UTF-8 text") from None
 
 
-def unsafe(path: Path) -> str | None:
-    """Why the file must not decide what is run, in one line; None when it may."""
+def unsafe(path: Path, *, found: bool = False) -> str | None:
+    """Why the file must not decide what is run, in one line; None when it may. One that was
+    `found`, not asked for, must not lie where everybody may put files, unless it is our own."""
     try:
-        mode = path.stat().st_mode
+        file, folder = path.stat(), path.absolute().parent.stat()
     except OSError as error:
         return f"cannot read {path}: {error.strerror}"
-    if mode & stat.S_IWOTH:
+    if file.st_mode & stat.S_IWOTH:
         return f"{path} can be written by everybody, so it is not trusted: chmod o-w {path}"
+    if found and folder.st_mode & stat.S_IWOTH and file.st_uid not in {ROOT, os.geteuid()}:
+        return (
+            f"{path} is another user's, in a folder where everybody may put files, so it is not"
+            f" trusted: say --config {path} if it is meant"
+        )
     return None
+
+
+def working_folder() -> Path:
+    """Raises ConfigError when it was deleted."""
+    try:
+        return Path.cwd()
+    except OSError:
+        raise ConfigError("the working folder is gone: change to another one") from None

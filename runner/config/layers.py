@@ -15,7 +15,7 @@ from runner.config.settings import Setting, Settings, definitions
 from runner.core.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 FILE_NAME = "runner.toml"
 
@@ -25,6 +25,23 @@ EXCLUSIVE = (("dsn", "wp_path"), ("groups", "exclude_groups"))
 SIMILAR = 0.8
 """From this likeness on (0 to 1) an unknown name in the environment is taken for a slip: other
 programs have names there that begin with RUNNER_ too."""
+
+
+_SLIPS = {
+    "RUNNER_PREFIX": "did you mean RUNNER_TABLE_PREFIX?",
+    "RUNNER_GROUP": "did you mean RUNNER_GROUPS?",
+    "RUNNER_MAX_SECONDS": "did you mean RUNNER_TIME_LIMIT?",
+    "RUNNER_PASSWORD": "did you mean RUNNER_DB_PASSWORD?",
+    "RUNNER_TLS": "did you mean RUNNER_DB_TLS?",
+    "RUNNER_DB_USER": "the user is part of RUNNER_DSN",
+    "RUNNER_DB_HOST": "the host is part of RUNNER_DSN",
+    "RUNNER_DB_NAME": "the database is part of RUNNER_DSN",
+    "RUNNER_FORCE": "--force is for one call",
+    "RUNNER_INLINE": "--inline is for one call",
+    "RUNNER_QUIET": "--quiet is for one call",
+    "RUNNER_JSON": "--json is for one call",
+}
+"""Names that somebody would try."""
 
 
 class Rank(IntEnum):
@@ -59,21 +76,29 @@ class Resolved:
 
 
 def resolve(
-    flags: Mapping[str, Any], environ: Mapping[str, str], config: str | None = None
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config: str | None = None,
+    *,
+    arguments: bool = False,
 ) -> Resolved:
     """Finds every setting's value.
 
     `flags` maps names of settings to values, None where a flag was not given; `config` names the
-    settings' file, by default RUNNER_CONFIG, then `runner.toml` of the working folder.
+    settings' file, by default RUNNER_CONFIG, then `runner.toml` of the working folder. With
+    `arguments` the flags are a Python call's, and settings of other sections do not matter.
 
     Raises UsageError or ConfigError that names every problem.
     """
     wrong: list[str] = []
     wrong_flags: list[str] = []
+    if config == "":
+        wrong_flags.append("--config is '': expected a file, or leave it out")
+    sections = {definitions()[name].section for name in flags} if arguments else None
     layers = (
         _from_file(config or environ.get("RUNNER_CONFIG"), wrong),
-        _from_environment(environ, wrong),
-        _from_flags(flags, wrong_flags),
+        _from_environment(environ, wrong, sections),
+        _from_flags(flags, wrong_flags, arguments=arguments),
     )
     given = {s.name: Given(s.default, Rank.DEFAULT, "default") for s in definitions().values()}
     for layer in layers:
@@ -100,24 +125,27 @@ def _exclude(given: dict[str, Given], wrong_flags: list[str], wrong: list[str]) 
         )
 
 
-def _from_flags(flags: Mapping[str, Any], wrong: list[str]) -> dict[str, Given]:
+def _from_flags(flags: Mapping[str, Any], wrong: list[str], *, arguments: bool) -> dict[str, Given]:
     found = {}
     for name, value in flags.items():
         setting = definitions()[name]
+        origin = f"{name}=" if arguments else setting.flag
         if value is None or value == ():
             continue
         texts = value if isinstance(value, tuple) else (value,)
         if isinstance(value, (str, tuple)):
-            value = _parse(setting, ",".join(texts), setting.flag, wrong)  # noqa: PLW2901
-        found[name] = Given(value, Rank.FLAG, setting.flag)
+            value = _parse(setting, ",".join(texts), origin, wrong)  # noqa: PLW2901
+        found[name] = Given(value, Rank.FLAG, origin)
     return found
 
 
-def _from_environment(environ: Mapping[str, str], wrong: list[str]) -> dict[str, Given]:
+def _from_environment(
+    environ: Mapping[str, str], wrong: list[str], sections: Collection[str] | None
+) -> dict[str, Given]:
     _suspect(environ, wrong)
     found = {}
     for setting in definitions().values():
-        if setting.flag_only:
+        if setting.flag_only or (sections and setting.section not in sections):
             continue
         text, origin = variable(setting.env, environ, wrong, file=setting.file)
         if text is not None and (text.strip() or setting.secret):
@@ -133,9 +161,17 @@ def _suspect(environ: Mapping[str, str], wrong: list[str]) -> None:
     names = {*known, *(f"{s.env}_FILE" for s in known.values() if s.file), "RUNNER_CONFIG"}
     for name in environ:
         if name.startswith("RUNNER_") and name not in names and not name.startswith("RUNNER_TEST_"):
+            if meant := _SLIPS.get(name) or _without_file(name, names):
+                wrong.append(f"{name} is no setting: {meant}")
+                continue
             short = {n.removeprefix("RUNNER_"): n for n in names}
             if near := _nearest(name.removeprefix("RUNNER_"), short, SIMILAR):
                 wrong.append(f"{name} is no setting: did you mean {short[near]}?")
+
+
+def _without_file(name: str, names: Collection[str]) -> str | None:
+    short = name.removesuffix("_FILE")
+    return f"only {short} is read, no file" if short != name and short in names else None
 
 
 def _nearest(word: str, words: Iterable[str], likeness: float) -> str | None:
@@ -165,7 +201,9 @@ def _parse(setting: Setting, text: str, origin: str, wrong: list[str]) -> Any:
     try:
         return setting.read(text if setting.secret else text.strip())
     except ValueError as error:
-        wrong.append(f"{origin} is {text!r}: expected {error}")
+        # What may hold a password is not repeated.
+        shown = f"{origin}: {error}" if setting.file else f"{origin} is {text!r}: expected {error}"
+        wrong.append(shown)
         return setting.default
 
 
@@ -173,7 +211,7 @@ def _from_file(path: str | None, wrong: list[str]) -> dict[str, Given]:
     file = Path(path or FILE_NAME)
     if not path and not file.exists():
         return {}
-    if why := unsafe(file):
+    if why := unsafe(file, found=not path):
         wrong.append(why)
         return {}
     import tomllib  # noqa: PLC0415  most runs have no such file

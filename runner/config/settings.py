@@ -3,21 +3,26 @@ tables of `runner config` are derived from here."""
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import TIMEOUT
+from compat.tables import PREFIX
+from runner.core.errors import ConfigError
 from runner.core.queues import WorkerQueue
 from runner.core.queues import parse as parse_queues
-from runner.storage.dsn import TLS
+from runner.storage.dsn import TLS, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MODES = ("auto", "native")
+LONGEST = 31_536_000
+"""Seconds of the longest duration: a year."""
+
 
 T = TypeVar("T")
 
@@ -59,6 +64,28 @@ def _text(text: str) -> str:
     return text
 
 
+def _dsn(text: str) -> str:
+    if not text:
+        raise ValueError("mysql://user@host:3306/database, or leave it out")
+    try:
+        parse(text)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not PREFIX.fullmatch(text):
+        raise ValueError("letters, digits and _ alone, as in a table prefix of WordPress")
+    return text
+
+
+def _file(text: str) -> str:
+    if not Path(text).is_file():
+        raise ValueError("a file that is there")
+    return text
+
+
 def _names(text: str) -> tuple[str, ...]:
     """`a, b` as a tuple."""
     names = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -86,8 +113,8 @@ def _seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError("a number of seconds, 0 or more")
+    if not 0 <= number <= LONGEST:
+        raise ValueError(f"a number of seconds, 0 to {LONGEST:,}")
     return number
 
 
@@ -130,7 +157,7 @@ class Settings:
     megabytes. Empty texts and tuples mean that nothing was said."""
 
     dsn: str = _define(
-        "", "database", "mysql://user@host:port/database, without password.", _text,
+        "", "database", "mysql://user@host:port/database, without password.", _dsn,
         metavar="URL", file=True,
     )  # fmt: skip
     wp_path: str = _define(
@@ -138,7 +165,7 @@ class Settings:
         metavar="DIR",
     )  # fmt: skip
     table_prefix: str = _define(
-        "", "database", "Table prefix of the site (default: the site's own, or wp_).", _text,
+        "", "database", "Table prefix of the site (default: the site's own, or wp_).", _prefix,
         flag="--prefix",
     )  # fmt: skip
     db_password: str = _define(
@@ -150,7 +177,7 @@ class Settings:
     )  # fmt: skip
     db_ssl_ca: str = _define(
         "", "database", "File with the authority's certificate; the server's is checked with it.",
-        _text, metavar="FILE", flag="",
+        _file, metavar="FILE", flag="",
     )  # fmt: skip
     handlers: tuple[str, ...] = _list(
         "handlers", "Where your Handlers object is; may be repeated (default: what installed"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compat.cron_expression import CronError
 from compat.schedules import ScheduleError
+from runner.core.http_errors import seconds_asked
 from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
 
 if TYPE_CHECKING:
@@ -37,22 +38,42 @@ def _retry_or_die(
     action: Action, failure: HandlerFailure, policy: RetryPolicy, now: float
 ) -> Outcome:
     what = describe(failure)
-    if failure.kind in {"fail", "unbound"} or _is_permanent(failure, policy):
+    if failure.kind in {"fail", "unbound"}:
         return Dead(what)
+    if why := _why_permanent(failure, policy):
+        return Dead(f"{what} (permanent: {why})")
     tries = f"attempt {action.attempt} of {policy.attempts}"
     if policy.exhausted(action.attempt):
         return Dead(what if policy.attempts == 1 else f"{what} ({tries}, none left)")
-    delay = failure.seconds if failure.seconds is not None else policy.delay(action.attempt)
-    at = _at(now, 0.0 if failure.kind == "interrupted" else delay)
+    delay, asked = _delay(failure, policy, action.attempt, now)
+    at, tries = _at(now, delay), tries + asked
     following = _next_occurrence(action, now)
     if following is not None and at >= following:
         return Dead(f"{what} ({tries}; the next occurrence comes before a retry would)")
     return Retried(at, f"{what} ({tries})")
 
 
-def _is_permanent(failure: HandlerFailure, policy: RetryPolicy) -> bool:
+def _delay(
+    failure: HandlerFailure, policy: RetryPolicy, attempt: int, now: float
+) -> tuple[float, str]:
+    """Seconds to wait, and what the log says about them: whoever names a time is believed, the
+    handler and its classifier before the other side's Retry-After."""
+    if failure.kind == "interrupted":
+        return 0.0, ""
+    if failure.seconds is not None:
+        return failure.seconds, ""
+    asked = seconds_asked(failure.retry_after, now) if failure.retry_after else None
+    if asked is None:
+        return policy.delay(attempt), ""
+    asked = min(asked, LONGEST_WAIT)
+    return asked, f"; Retry-After asks for {math.ceil(asked)} s"
+
+
+def _why_permanent(failure: HandlerFailure, policy: RetryPolicy) -> str:
     """What the handler says itself (Retry) is stronger than its policy."""
-    return failure.kind == "error" and policy.gives_up_on(failure.lineage)
+    if failure.kind != "error":
+        return ""
+    return policy.why_permanent(failure.lineage, failure.verdict)
 
 
 def describe(failure: HandlerFailure) -> str:

@@ -72,7 +72,9 @@ class HandlerFailure:
 
     `kind` is `error` (the handler raised), a control word (`retry`, `snooze`, `fail`, `cancel`),
     `timeout`, `crash`, `interrupted`, `expired` or `unbound` (the args do not fit).
-    `lineage` holds the qualified names of the error's class and its bases.
+    `lineage` holds the qualified names of the error's class and its bases, `verdict` what the
+    handler's classifier said of it (`retry`, `permanent`, or nothing), `seconds` a delay that the
+    handler or its classifier named, `retry_after` the header of an HTTP response, as sent.
     """
 
     kind: str
@@ -81,6 +83,8 @@ class HandlerFailure:
     lineage: tuple[str, ...] = ()
     seconds: float | None = None
     traceback: str = ""
+    verdict: str = ""
+    retry_after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

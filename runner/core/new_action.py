@@ -103,9 +103,13 @@ class NewAction:
 def stored_args(args: Args) -> StoredArgs:
     """Columns of these args. Raises EnqueueError for what cannot be stored."""
     try:
-        return argtexts.store(args)
+        stored = argtexts.store(args)
+        text = stored.extended or stored.args or ""
+        if text.count("[") + text.count("{") >= argtexts.MAX_DEPTH:
+            argtexts.decode(text, None)  # PHP writes one level more than it reads
     except argtexts.ArgsError as error:
         raise EnqueueError(str(error)) from error
+    return stored
 
 
 def epoch(at: Date) -> int:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 import sys
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from compat.args import decode
 from runner.core.errors import Cancel, Control, Fail, Retry, Snooze
+from runner.core.http_errors import retry_after
 from runner.core.model import HandlerFailure
-from runner.core.retry import class_names
-from runner.handlers.binding import Unbound
+from runner.core.retry import PERMANENT, RETRY, class_names
+from runner.handlers.binding import Unbound, name_of
 from runner.handlers.context import Context
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def call(handlers: Handlers, job: Job) -> HandlerFailure | None:
 
             asyncio.run(result)
     except BaseException as error:  # noqa: BLE001  sys.exit in a handler is a failed action
-        return failure(error)
+        return _classified(failure(error), error, handler, job)
     finally:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it: no harm
             sys.stdout.flush()
@@ -85,6 +87,45 @@ def failure(error: BaseException) -> HandlerFailure:
         lineage=class_names(*type(error).__mro__),
         seconds=_seconds(seconds) if kind in {"retry", "snooze"} else None,
         traceback="".join(traceback.format_exception(error))[-LONGEST_TEXT:],
+        retry_after=retry_after(error) if kind == "error" else "",
+    )
+
+
+def _classified(
+    told: HandlerFailure, error: BaseException, handler: Handler, job: Job
+) -> HandlerFailure:
+    """Adds what the handler's classifier says of an error. One that fails has said nothing."""
+    if handler.classify is None or told.kind != "error":
+        return told
+    try:
+        verdict, seconds = _verdict(handler.classify(error))
+    except BaseException as mistake:  # noqa: BLE001  the outcome must not depend on it
+        _warn(handler, job, mistake)
+        return told
+    return replace(told, verdict=verdict, seconds=seconds)
+
+
+def _verdict(answer: Any) -> tuple[str, float | None]:
+    """A classifier's answer as verdict and seconds. Raises ValueError for what is none."""
+    if answer is None:
+        return "", None
+    if isinstance(answer, str) and answer in {RETRY, PERMANENT}:
+        return answer, None
+    seconds = None if isinstance(answer, (bool, str)) else _seconds(answer)
+    if seconds is None or math.isnan(seconds):
+        raise ValueError(f"{answer!r} is no answer")
+    return RETRY, seconds
+
+
+def _warn(handler: Handler, job: Job, mistake: BaseException) -> None:
+    import logging  # noqa: PLC0415  only where something went wrong
+
+    logging.getLogger(f"runner.handler.{job.hook}").warning(
+        "its classifier %s failed: %s: %s",
+        name_of(handler.classify),
+        type(mistake).__name__,
+        _text(mistake),
+        extra={"action_id": job.id},
     )
 
 

@@ -21,7 +21,10 @@ def load(names: Sequence[str]) -> Handlers:
 
     Raises HandlerError, in one line, for whatever goes wrong while importing.
     """
-    here = str(Path.cwd())
+    try:
+        here = str(Path.cwd())
+    except OSError:
+        raise HandlerError("the working folder is gone: change to another one") from None
     if here not in sys.path:
         sys.path.insert(0, here)
     joined = Handlers()
@@ -40,7 +43,7 @@ def entry_points() -> list[str]:
 def _one(name: str) -> Handlers:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
-        raise HandlerError(f"--handlers {name}: expected package.module:attribute")
+        raise HandlerError(f"handlers {name!r}: expected MODULE:NAME, as in shop.jobs:handlers")
     try:
         module = importlib.import_module(module_name)
     except (HandlerError, KeyboardInterrupt):

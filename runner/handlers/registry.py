@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import LONGEST_HOOK
@@ -14,6 +14,9 @@ from runner.handlers.binding import Signature, name_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    Classifier = Callable[[BaseException], str | float | None]
+    Errors = tuple[type[BaseException] | str, ...]
+
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 DEFAULT_TIMEOUT = 300.0
@@ -23,6 +26,9 @@ DEFAULT_TIMEOUT = 300.0
 @dataclass(frozen=True, slots=True)
 class Handler:
     """One hook's callable. `timeout` is in seconds: then its process is killed.
+
+    `classify` is asked about each error, in that process: "retry", "permanent", a number of
+    seconds after which to retry, or None to leave it to `retry`.
 
     `idempotent` says that running an action again does no harm: many short ones are then marked
     ahead and recorded together (see runner.operations.windows). Handlers of one `queue` can be
@@ -35,6 +41,7 @@ class Handler:
     timeout: float
     signature: Signature
     idempotent: bool = False
+    classify: Classifier | None = None
     queue: str = ""
 
     @property
@@ -45,10 +52,13 @@ class Handler:
 
 @dataclass(slots=True)
 class Handlers:
-    """The handlers of one site. `retry` and `timeout` are defaults for those that give none."""
+    """The handlers of one site. What it is given are defaults for handlers that give none."""
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: float = DEFAULT_TIMEOUT
+    retry_on: Errors = ()
+    give_up_on: Errors = ()
+    classify: Classifier | None = None
     _by_hook: dict[str, Handler] = field(default_factory=dict)
 
     def on(
@@ -56,27 +66,41 @@ class Handlers:
         *hooks: str,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        retry_on: Errors | None = None,
+        give_up_on: Errors | None = None,
+        classify: Classifier | None = None,
         idempotent: bool = False,
         queue: str = "",
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more hooks.
 
-        `idempotent` allows fast windows: after a crash of the runner, an action of a window may
-        run again although it had been done, and is counted as begun although it had not.
+        `retry_on` and `give_up_on` are those of RetryPolicy: given here they stand in place of
+        the policy's, which stand in place of the registry's. `classify` is asked about errors
+        that neither names: see Handler. `idempotent` allows fast windows: after a crash of the
+        runner, an action of a window may run again although it had been done, and is counted as
+        begun although it had not.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its
-        column, and a signature that no action could be bound to.
+        column, an option that makes no sense, and a signature that no action could be bound to.
         """
+        policy = self.retry if retry is None else retry
+        seconds = self.timeout if timeout is None else timeout
+        classifier = self.classify if classify is None else classify
 
         def register(function: Function) -> Function:
             for hook in hooks:
+                _check(hook, policy, seconds, classifier)
                 self._add(
-                    hook,
-                    function,
-                    self.retry if retry is None else retry,
-                    self.timeout if timeout is None else timeout,
-                    idempotent=idempotent,
-                    queue=queue,
+                    Handler(
+                        hook,
+                        function,
+                        self._policy(hook, policy, retry_on, give_up_on),
+                        float(seconds),
+                        Signature.of(function),
+                        idempotent=idempotent,
+                        classify=classifier,
+                        queue=queue,
+                    )
                 )
             return function
 
@@ -84,38 +108,36 @@ class Handlers:
             raise HandlerError("on() wants the name of a hook: @handlers.on('my_hook')")
         return register
 
-    def _add(
+    def _policy(
         self,
         hook: str,
-        function: Callable[..., Any],
-        retry: RetryPolicy,
-        timeout: float,
-        *,
-        idempotent: bool,
-        queue: str,
-    ) -> None:
-        if not hook or len(hook) > LONGEST_HOOK:
-            raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} characters")
-        if not timeout > 0:
-            raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
-        if not isinstance(retry, RetryPolicy):
-            raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
-        signature = Signature.of(function)
-        handler = Handler(
-            hook, function, retry, float(timeout), signature, idempotent=idempotent, queue=queue
-        )
-        if other := self._by_hook.get(hook):
-            raise HandlerError(f"hook {hook} has two handlers: {other.name} and {handler.name}")
-        self._by_hook[hook] = handler
+        policy: RetryPolicy,
+        retry_on: Errors | None,
+        give_up_on: Errors | None,
+    ) -> RetryPolicy:
+        """The policy with the lists of errors that hold for this hook."""
+        if retry_on is None:
+            retry_on = policy.retry_on or self.retry_on
+        if give_up_on is None:
+            give_up_on = policy.give_up_on or self.give_up_on
+        if (retry_on, give_up_on) == (policy.retry_on, policy.give_up_on):
+            return policy  # also one of a class of the site's own
+        try:
+            return replace(policy, retry_on=retry_on, give_up_on=give_up_on)
+        except ValueError as error:
+            raise HandlerError(f"hook {hook}: {error}") from error
+
+    def _add(self, handler: Handler) -> None:
+        if other := self._by_hook.get(handler.hook):
+            raise HandlerError(
+                f"hook {handler.hook} has two handlers: {other.name} and {handler.name}"
+            )
+        self._by_hook[handler.hook] = handler
 
     def include(self, other: Handlers) -> None:
         """Adds all handlers of another registry. Raises HandlerError for a hook that is in both."""
         for handler in other:
-            if mine := self._by_hook.get(handler.hook):
-                raise HandlerError(
-                    f"hook {handler.hook} has two handlers: {mine.name} and {handler.name}"
-                )
-            self._by_hook[handler.hook] = handler
+            self._add(handler)
 
     def only(self, hooks: Sequence[str]) -> Handlers:
         """The handlers of these hooks. Raises HandlerError for a hook that has none."""
@@ -124,7 +146,7 @@ class Handlers:
                 known = ", ".join(self._by_hook) or "none"
                 raise HandlerError(f"there is no handler for hook {hook} (there are: {known})")
         chosen = {hook: self._by_hook[hook] for hook in hooks}
-        return Handlers(self.retry, self.timeout, chosen)
+        return replace(self, _by_hook=chosen)
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -138,3 +160,15 @@ class Handlers:
 
     def __len__(self) -> int:
         return len(self._by_hook)
+
+
+def _check(hook: str, policy: RetryPolicy, timeout: float, classify: Classifier | None) -> None:
+    """Refuses, where it is written, what would fail at the first action. Raises HandlerError."""
+    if not hook or len(hook) > LONGEST_HOOK:
+        raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} characters")
+    if not timeout > 0:
+        raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
+    if not isinstance(policy, RetryPolicy):
+        raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
+    if classify is not None and not callable(classify):
+        raise HandlerError(f"hook {hook}: classify must be a function of one error")

@@ -137,10 +137,14 @@ class Cleaner:
         if self._dry:
             return len(ids)
 
+        tried: list[int] = []
+
         def unit(tx: Transaction) -> int:
+            if tx.uncertain and tried and not tx.query(self._queries["lock"], ids=tried):
+                return len(tried)  # the COMMIT without an answer took place
             query = self._queries["lock_old"]
             rows = tx.query(query, ids=ids, status=status, cutoff=cutoff)
-            old = [row["action_id"] for row in rows]
+            tried[:] = old = [row["action_id"] for row in rows]
             if old:
                 tx.execute(self._queries["delete_logs"], ids=old)
                 tx.execute(self._queries["delete"], ids=old)

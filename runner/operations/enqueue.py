@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from compat.action_scheduler import CREATED
@@ -25,6 +26,10 @@ ROWS, BYTES = 500, 400_000
 """Of one statement. Escaped, the bytes may double: still less than the smallest packet limit that
 servers come with (1 MB)."""
 
+TRIES = 2
+"""How often a unit that lost a lock wait of the session (10 s) is tried: the caller may be
+answering a web request."""
+
 _SLUGS = 100
 """Groups looked up by one statement."""
 
@@ -44,7 +49,8 @@ class Enqueue:
     def __init__(self, database: Database, site: Site) -> None:
         self._database = database
         self._zone = site.zone
-        self._prefix = site.tables.prefix
+        place = f"{database.driver.home}\0{site.tables.prefix}"
+        self._lock = "runner:groups:" + hashlib.sha256(place.encode()).hexdigest()[:32]
         self._queries = Queries(
             "enqueue.sql", database.dialect, identifiers(site, database.dialect)
         )
@@ -72,7 +78,7 @@ class Enqueue:
         missing = [slug for slug in slugs if groups[slug] is None]
         if connection is None:
             _place(rows, groups | self._create_groups(missing))
-            return self._database.unit(_Writing(self._queries, rows, log).write)
+            return self._database.unit(_Writing(self._queries, rows, log).write, tries=TRIES)
         with borrow(self._database, connection) as tx:
             _place(rows, groups | self._create_groups(missing, tx))
             return _Writing(self._queries, rows, log, self._database).write(tx)
@@ -107,14 +113,15 @@ class Enqueue:
             return {}
         if borrowed and self._database.dialect == "sqlite":
             return self._insert_groups(borrowed, slugs)
+        # Outside the unit: a retried one would take it twice, and it is given back once.
+        if self._database.query(self._queries["lock_groups"], lock=self._lock)[0]["taken"] != 1:
+            raise TooBusy("another process is creating groups and does not end")
         try:
-            return self._database.unit(lambda tx: self._insert_groups(tx, slugs))
+            return self._database.unit(lambda tx: self._insert_groups(tx, slugs), tries=TRIES)
         finally:
-            self._database.try_write(self._queries["unlock_groups"], prefix=self._prefix)
+            self._database.try_write(self._queries["unlock_groups"], lock=self._lock)
 
     def _insert_groups(self, tx: Transaction, slugs: Sequence[str]) -> dict[str, Any]:
-        if tx.query(self._queries["lock_groups"], prefix=self._prefix)[0]["taken"] != 1:
-            raise TooBusy("another process is creating groups and does not end")
         found = {}
         for slug in slugs:
             tx.execute(self._queries["create_group"], slug=slug)
@@ -154,9 +161,8 @@ class _Writing:
         """All were written by one transaction: one tells of all. Without one there is nothing."""
         for id_, row in zip(self._ids, self._rows, strict=False):
             if id_ is not None:
-                values = {name: row[name] for name in ("hook", "args", "gmt")}
-                found = tx.query(self._queries["already_created"], id=id_, **values)
-                return bool(found[0]["actions"])
+                values = {name: row[name] for name in ("hook", "args")}
+                return bool(tx.query(self._queries["already_created"], id=id_, **values))
         return False
 
     def _id_step(self, tx: Transaction) -> int:

@@ -7,21 +7,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from compat.action_scheduler import LONGEST_HOOK, LONGEST_SLUG
-from compat.args import decode
 from compat.site_time import epoch_of
 from runner.core.model import Status
 from runner.core.new_action import check_text, stored_args
 from runner.operations import manage
-from runner.site import identifiers
-from runner.sources.rows import Unreadable, to_action
-from runner.storage.queries import Queries
+from runner.operations.actions import Actions, Filter, Page
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from compat.args import Args
+    from runner.operations.actions import StoredAction
     from runner.site import Site
-    from runner.storage.db import Database, Row
+    from runner.storage.db import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,12 @@ class Wanted:
     args: Args | None = None
     group: str | None = None
 
-    def values(self) -> dict[str, object]:
+    def filter(self, statuses: Collection[str]) -> Filter:
         """Raises EnqueueError for what no action can have."""
         check_text("hook", self.hook or "", LONGEST_HOOK)
         check_text("group", self.group or "", LONGEST_SLUG)
-        stored = None if self.args is None else stored_args(self.args)
-        return {
-            "any_hook": int(self.hook is None), "hook": self.hook,
-            "any_args": int(stored is None), "args": stored and stored.args,
-            "any_group": int(self.group is None), "group": self.group,
-        }  # fmt: skip
+        args = None if self.args is None else stored_args(self.args).args
+        return Filter(self.hook, args, self.group, tuple(statuses))
 
 
 class Lookup:
@@ -72,16 +66,14 @@ class Lookup:
     def __init__(self, database: Database, site: Site) -> None:
         self._database = database
         self._site = site
-        self._queries = Queries("lookup.sql", database.dialect, identifiers(site, database.dialect))
+        self._actions = Actions(database, site)
 
     def find(
         self, wanted: Wanted, statuses: Collection[str] = tuple(Status), limit: int = 100
     ) -> list[QueuedAction]:
         """In the order of their dates."""
-        rows = self._database.query(
-            self._queries["find"], statuses=list(statuses), limit=limit, **wanted.values()
-        )
-        return [_read(row) for row in rows]
+        ids = self._actions.ids(wanted.filter(statuses), Page(limit=limit, stable=False))
+        return [_queued(action) for action in self._actions.read(ids)]
 
     def next(self, wanted: Wanted) -> QueuedAction | None:
         """The one that runs now, or else the pending one with the earliest date."""
@@ -98,40 +90,26 @@ class Lookup:
         return None
 
     def cancel_all(self, wanted: Wanted) -> int:
-        """Cancels every pending one, some at a time; returns how many. What is canceled, or
-        taken by another meanwhile, is not found again."""
-        count = 0
-        values = wanted.values()
-        while rows := self._database.query(
-            self._queries["some_pending"], limit=manage.MOST, **values
-        ):
-            ids = [row["action_id"] for row in rows]
-            count += len(manage.cancel(self._database, self._site, ids))
-        return count
+        """Cancels every one that is pending now; returns how many."""
+        ids = self._actions.ids(wanted.filter([Status.PENDING]), Page(order="id"))
+        return len(manage.cancel(self._database, self._site, ids))
 
 
-def _read(row: Row) -> QueuedAction:
-    group = row["slug"] or ""
-    unreadable, args, recurrence = "", None, None
-    at = epoch_of(row["scheduled_date_gmt"])
-    try:
-        action = to_action(row, group)
-    except Unreadable as error:
-        unreadable = str(error)
-    else:
-        args = decode(action.args_text, None)
-        at, recurrence = action.schedule.at, action.schedule.recurrence
+def _queued(action: StoredAction) -> QueuedAction:
+    readable = not action.problems
+    schedule = action.schedule if readable else None
+    at = schedule.at if schedule else epoch_of(action.scheduled_gmt)
     return QueuedAction(
-        id=row["action_id"],
-        hook=row["hook"],
-        args=args,
-        group=group,
-        status=row["status"],
+        id=action.id,
+        hook=action.hook,
+        args=action.args if readable and not isinstance(action.args, str) else None,
+        group=action.group,
+        status=action.status,
         at=None if at is None else _moment(at),
-        recurrence=recurrence,
-        priority=row["priority"],
-        attempts=int(row["attempts"]),
-        unreadable=unreadable,
+        recurrence=schedule.recurrence if schedule else None,
+        priority=action.priority,
+        attempts=action.attempts,
+        unreadable="; ".join(action.problems),
     )
 
 

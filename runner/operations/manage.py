@@ -6,10 +6,12 @@ transaction; what another changed meanwhile is left alone and not counted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compat import action_scheduler as texts
-from runner.site import identifiers
+from runner.core.model import Status
+from runner.site import action_queries, identifiers
 from runner.sources.journal import Journal
 from runner.storage.queries import Queries
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runner.site import Site
-    from runner.storage.db import Database, Transaction
+    from runner.storage.db import Database, Row, Transaction
 
     Write = Callable[[Transaction, list[int], int], None]
 
@@ -32,17 +34,16 @@ def cancel(database: Database, site: Site, ids: Sequence[int], *, why: str = "")
     history. A running action cannot be canceled. The schedule is left as it is, as in PHP.
     """
     queries = _queries(database, site)
-    journal = Journal(
-        Queries("action_scheduler.sql", database.dialect, identifiers(site, database.dialect)),
-        site.zone,
-        site.log_charset,
-    )
+    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
 
     def write(tx: Transaction, some: list[int], now: int) -> None:
         tx.execute(queries["cancel"], ids=some)
         journal.write(tx, [(id_, texts.canceled(why)) for id_ in some], now)
 
-    return _change(database, queries["lock_pending"], ids, write)
+    def was_done(row: Row | None) -> bool:
+        return row is not None and row["status"] == Status.CANCELED
+
+    return _change(database, queries, ids, Change((Status.PENDING,), write, was_done))
 
 
 def delete(
@@ -56,28 +57,43 @@ def delete(
         tx.execute(queries["delete_logs"], ids=some)
         tx.execute(queries["delete"], ids=some)
 
-    lock = queries["lock_any"] if running else queries["lock_not_running"]
-    return _change(database, lock, ids, write)
+    allowed = None if running else tuple(s for s in Status if s != Status.RUNNING)
+    return _change(database, queries, ids, Change(allowed, write, lambda row: row is None))
 
 
-def _change(database: Database, lock: str, ids: Sequence[int], write: Write) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`allowed` are the statuses that may be changed, None is all. `was_done` tells from a row, or
+    its absence, whether a COMMIT without an answer took place."""
+
+    allowed: tuple[Status, ...] | None
+    write: Write
+    was_done: Callable[[Row | None], bool]
+
+
+def _change(database: Database, queries: Queries, ids: Sequence[int], change: Change) -> list[int]:
     changed: list[int] = []
+    ids = list(dict.fromkeys(ids))
     for begin in range(0, len(ids), MOST):
-        changed += database.unit(_unit(lock, list(ids[begin : begin + MOST]), write))
+        changed += database.unit(_unit(queries["lock"], ids[begin : begin + MOST], change))
     return changed
 
 
-def _unit(lock: str, ids: Sequence[int], write: Write) -> Callable[[Transaction], list[int]]:
+def _unit(lock: str, ids: Sequence[int], change: Change) -> Callable[[Transaction], list[int]]:
     tried: list[int] = []
 
     def once(tx: Transaction) -> list[int]:
-        rows = tx.query(lock, ids=ids)
-        held = [row["action_id"] for row in rows]
-        if tx.uncertain and tried and not set(tried) & set(held):
-            return tried  # the COMMIT without an answer took place
+        rows = {row["action_id"]: row for row in tx.query(lock, ids=ids)}
+        if tx.uncertain and tried and all(change.was_done(rows.get(id_)) for id_ in tried):
+            return tried
+        held = [
+            id_
+            for id_ in ids
+            if id_ in rows and (change.allowed is None or rows[id_]["status"] in change.allowed)
+        ]
         tried[:] = held
         if held:
-            write(tx, held, int(rows[0]["now"]))
+            change.write(tx, held, int(rows[held[0]]["now"]))
         return held
 
     return once

@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import RESET, unreadable
-from runner.core.errors import TooBusy
+from runner.core.errors import DatabaseError, TooBusy
 from runner.core.model import Claim, Status, Step
 from runner.sources.rows import Unreadable, to_action
 from runner.sources.turn import Turn
@@ -61,6 +61,7 @@ class ActionScheduler:
             except TooBusy:  # others hold these rows, and this server cannot skip them
                 break
             if claim:
+                self._ownership.claimed([action.id for action in claim.actions])
                 return claim
             self._database.clock.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311
         self.contended = True
@@ -161,7 +162,13 @@ class ActionScheduler:
             return self._database.unit(turn.write, patience=self._ownership.expiry)
         except Unmatched:
             held = turn.write_what_is_held
-            return self._database.unit(held, patience=self._ownership.expiry)
+            try:
+                return self._database.unit(held, patience=self._ownership.expiry)
+            except Unmatched as error:
+                raise DatabaseError(
+                    "the database says that rows under lock were changed: is there a trigger on"
+                    " Action Scheduler's tables?"
+                ) from error
 
     def beat(self, claim: Claim, ids: Sequence[int]) -> None:
         """The heartbeat of a claim's live rows; only what is still ours is touched.

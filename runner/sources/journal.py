@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from compat.site_time import SiteZone
     from runner.storage.db import Transaction
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _FOUR_BYTES = 0x10000
 """From here on a character takes four bytes in UTF-8."""
+
+BYTES = 200_000
+"""Of the log lines in one statement."""
 
 Line = tuple[int, str]
 """An action's id and one line about it."""
@@ -31,18 +34,24 @@ class Journal:
     def write(
         self, tx: Transaction, lines: Sequence[Line], now: float, *, matched: int | None = None
     ) -> None:
-        """Writes all lines with one statement. `now` is the database's time, epoch seconds.
+        """Writes all lines, with one statement unless they are very long. `now` is the database's
+        time, epoch seconds.
 
         With `matched`, only if the write before matched so many rows: otherwise Unmatched is
         raised, by the COMMIT at the latest.
         """
         offset = self.zone.offset(now)
-        rows: list[dict[str, object]] = [
-            {"id": id_, "message": self.text(text), "log_offset": offset, "matched": matched}
-            for id_, text in lines
+        rows = [
+            {"id": id_, "message": self.text(text), "log_offset": offset} for id_, text in lines
         ]
-        name = "log" if matched is None else "log_if_matched"
-        tx.insert_rows_later(self.queries[name], rows)
+        for number, chunk in enumerate(_chunks(rows)):
+            if number or matched is None:
+                tx.insert_rows_later(self.queries["log"], chunk)
+                continue
+            checked = [
+                {**row, "matched": matched, "unchecked": row is not chunk[0]} for row in chunk
+            ]
+            tx.insert_rows_later(self.queries["log_if_matched"], checked)
 
     def text(self, text: str) -> str:
         """The line as the column will hold it."""
@@ -52,3 +61,18 @@ class Journal:
             return "".join(c if ord(c) < _FOUR_BYTES else "?" for c in text)
         codec = "cp1252" if self.charset == "latin1" else "ascii"  # MySQL's latin1 is Windows'
         return text.encode(codec, "replace").decode(codec)
+
+
+def _chunks(rows: Sequence[dict[str, object]]) -> Iterator[list[dict[str, object]]]:
+    """Rows of one statement: far below the smallest packet limit that servers come with (1 MB)."""
+    chunk: list[dict[str, object]] = []
+    size = 0
+    for row in rows:
+        bytes_ = 100 + 4 * len(str(row["message"]))
+        if chunk and size + bytes_ > BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += bytes_
+    if chunk:
+        yield chunk

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runner.storage.queries import hooks_hex, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from runner.storage.db import Database, Row, Transaction
     from runner.storage.queries import Queries
@@ -107,7 +107,7 @@ class Native:
 
     def lock_due(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
         """The rows of these that are still free, whole, and locked until the commit."""
-        return tx.query(self.queries["lock_due"], ids=ids)
+        return tx.query(self.queries["lock_due"], ids=ids, chosen=False)
 
     def lock_expired(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
         return tx.query(self.queries["lock_expired"], ids=ids, expiry=self.expiry)
@@ -117,6 +117,9 @@ class Native:
         claim = tx.insert(self.queries["new_claim"])
         tx.later(self.queries["mark"], claim=claim, ids=ids, offset=offset)
         return claim
+
+    def claimed(self, ids: Collection[int]) -> None:
+        """Hears which rows a claim came to hold."""
 
     def undo(self, tx: Transaction, claim: int, ids: Sequence[int]) -> None:
         """Takes back a mark whose COMMIT had no answer: it may or may not be there."""
@@ -154,10 +157,11 @@ class Chosen(Native):
             now=float(rows[0]["now"]) if rows else 0.0,
         )
 
-    def mark(self, tx: Transaction, ids: Sequence[int], offset: int) -> int:
-        claim = super().mark(tx, ids, offset)
+    def claimed(self, ids: Collection[int]) -> None:
         self._left = [id_ for id_ in self._left if id_ not in ids]
-        return claim
+
+    def lock_due(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
+        return tx.query(self.queries["lock_due"], ids=ids, chosen=True)
 
 
 def _best(rows: list[Row], kind: str, limit: int) -> tuple[Candidate, ...]:

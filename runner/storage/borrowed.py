@@ -43,6 +43,7 @@ def borrow(database: Database, connection: Any) -> Iterator[Transaction]:
         except BaseException:
             try:
                 tx.execute("ROLLBACK TO SAVEPOINT wp_action_runner")
+                tx.execute("RELEASE SAVEPOINT wp_action_runner")
             except driver.errors():
                 pass  # after a deadlock the server has rolled back all: the first error tells
             raise

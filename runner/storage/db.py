@@ -16,7 +16,7 @@ from runner.core.errors import DatabaseError, DatabaseGone, TooBusy
 from runner.storage.queries import bind, repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from runner.core.clock import Clock
@@ -29,6 +29,9 @@ NO_TRANSACTION = (
     "the connection commits each statement by itself: begin a transaction on it, or leave out"
     " connection="
 )
+
+PACKET = 200_000
+"""Characters of a packet of several statements; each may take four bytes."""
 
 CONFLICT_TRIES = 5
 """How often a unit that lost a deadlock or a lock wait is tried."""
@@ -58,6 +61,7 @@ class Driver(Protocol):
     place: str
     begin: str
     packets: bool
+    home: str
 
     def connect(self) -> Any: ...
 
@@ -159,18 +163,28 @@ class Database:
         self.on_outage: Callable[[str], object] = _nothing
         self._connection: Any = None
         self._met = False
+        self._shut = False
 
     def connect(self) -> None:
         """Connects if there is no connection. Raises DatabaseError with what to do."""
+        if self._shut:
+            raise DatabaseError("the connection was closed")
         if self._connection is None:
             try:
                 self._connection = self.driver.connect()
             except self.driver.errors() as error:
                 raise self._not_connected(self.driver.translate(error)) from error
-            self._met = True
+            again, self._met = self._met, True
+            if again:
+                self.on_reconnect()
 
     def _not_connected(self, error: Exception) -> Exception:
         return DatabaseGone(str(error)) if isinstance(error, (LostConnection, Conflict)) else error
+
+    def shut(self) -> None:
+        """Closes for good."""
+        self.close()
+        self._shut = True
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -271,7 +285,6 @@ class Database:
             self.clock.sleep(random.uniform(0.2, 0.5))  # noqa: S311 jitter only
             try:
                 self.connect()
-                self.on_reconnect()
             except (DatabaseGone, LostConnection, Conflict):
                 self.close()
                 continue
@@ -318,19 +331,33 @@ def run(
     run. With `packet` they are sent together, and their answers read one after the other."""
     cursor = driver.cursor(connection)
     try:
+        answers: list[Answer] = []
         if packet:
-            cursor.execute(";\n".join(cursor.mogrify(*statement) for statement in statements))
-            answers = [_answer(cursor)]
-            while cursor.nextset():
+            for text in _packets([cursor.mogrify(*statement) for statement in statements]):
+                cursor.execute(text)
                 answers.append(_answer(cursor))
+                while cursor.nextset():
+                    answers.append(_answer(cursor))
+            if len(answers) != len(statements):  # something in between dropped the rest
+                raise NotUnderstood(f"{len(answers)} answers came to {len(statements)} statements")
             return answers
-        answers = []
         for statement in statements:
             cursor.execute(*statement)
             answers.append(_answer(cursor))
         return answers
     finally:
         cursor.close()
+
+
+def _packets(texts: Sequence[str]) -> Iterator[str]:
+    """As few as their size allows: the smallest limit that servers come with is 1 MB."""
+    packet: list[str] = []
+    for text in texts:
+        if packet and sum(map(len, packet)) + len(text) > PACKET:
+            yield ";\n".join(packet)
+            packet = []
+        packet.append(text)
+    yield ";\n".join(packet)
 
 
 def _answer(cursor: Any) -> Answer:

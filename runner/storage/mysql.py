@@ -36,6 +36,8 @@ _SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.
 _LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
 _MEANINGS: dict[int, type[Exception]] = {
     **dict.fromkeys((1020, 1205, 1213, 1467, 3058), Conflict),
+    **dict.fromkeys((1317, 1969, 3024), Conflict),  # interrupted
+    **dict.fromkeys((1290, 1792, 1836), LostConnection),  # read-only: a failover
     ER.BAD_NULL_ERROR: Unmatched,
     ER.PARSE_ERROR: NotUnderstood,
 }
@@ -123,6 +125,7 @@ class MySQL:
 
     def __init__(self, dsn: Dsn, table: str) -> None:
         self.packets = True
+        self.home = dsn.database
         self._dsn = dsn
         self._table = table
 

@@ -34,6 +34,7 @@ class SQLite:
     packets = False
 
     def __init__(self, path: str, *, now: Callable[[], float] = time.time) -> None:
+        self.home = path
         self._path = path
         self._now = now
 

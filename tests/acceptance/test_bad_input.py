@@ -126,7 +126,7 @@ SETTINGS = {
         ["WORDPRESS_DB_PASSWORD_FILE", "/no/file"],
     ),
     "prefix with a quote": (
-        (*RUN, "--prefix", "wp_`; DROP"), {"RUNNER_DSN": "mysql://u@h/d"}, 78, ["table prefix"],
+        (*RUN, "--prefix", "wp_`; DROP"), {"RUNNER_DSN": "mysql://u@h/d"}, 2, ["table prefix"],
     ),
     "prefix with a quote in the environment": (
         RUN, {"RUNNER_DSN": "mysql://u@h/d", "RUNNER_TABLE_PREFIX": "wp'"}, 78, ["table prefix"],
@@ -135,7 +135,7 @@ SETTINGS = {
         RUN, {"RUNNER_DSN": "mysql://u@h/d", "RUNNER_MODE": "often"}, 78,
         ["RUNNER_MODE", "auto", "native"],
     ),
-    "mode": ((*RUN, "--mode", "often"), {}, 2, ["--mode", "auto", "native", "--help"]),
+    "mode": ((*RUN, "--mode", "often"), {}, 2, ["--mode", "auto", "native"]),
     **{
         f"expiry {text!r}": (
             RUN, {"RUNNER_DSN": "mysql://u@h/d", "RUNNER_EXPIRY": text}, 78, ["RUNNER_EXPIRY"],
@@ -143,7 +143,7 @@ SETTINGS = {
         for text in ("0", "soon")
     },
     **{
-        f"batch size {text!r}": ((*RUN, "--batch-size", text), {}, 2, ["--batch-size", "--help"])
+        f"batch size {text!r}": ((*RUN, "--batch-size", text), {}, 2, ["--batch-size", "1 to 1000"])
         for text in ("0", "many", "100000")
     },
     "group and excluded group": (

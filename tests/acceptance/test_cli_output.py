@@ -109,7 +109,10 @@ def test_handlers_shows_hooks_functions_and_retries(shop):
         "slow",
     ]
     assert {tuple(entry) for entry in listed} == {
-        ("hook", "handler", "attempts", "retries", "timeout"),
+        (
+            "hook", "handler", "attempts", "retries", "retry_on", "give_up_on", "classify",
+            "timeout",
+        ),
     }  # fmt: skip
 
 

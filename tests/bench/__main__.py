@@ -41,56 +41,94 @@ def running() -> Iterator[servers.Server]:
         server.stop()
 
 
-_rounds = click.option("--rounds", default=5, show_default=True, help="Interleaved rounds.")
+_rounds = click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Interleaved rounds."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
 @bench.command("throughput")
-@click.option("--actions", default=500, show_default=True, help="Due actions a case and round.")
+@click.option(
+    "--actions",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Due actions a case and round.",
+)
 @_rounds
 @click.option(
-    "--batch-size", "batches", multiple=True, type=int, default=[25, 100], show_default=True
+    "--batch-size",
+    "batches",
+    multiple=True,
+    type=click.IntRange(1, 1000),
+    default=[25, 100],
+    show_default=True,
+    help="Actions claimed at a time; may be repeated.",
 )
 @_json
 def _throughput(actions: int, rounds: int, batches: tuple[int, ...], as_json: bool) -> None:
-    """Actions a second, against a loop that does what Action Scheduler's runner does, and against
-    huey on SQLite where it is installed."""
+    """Actions a second.
+
+    Against a loop that does what Action Scheduler's runner does, and against huey on SQLite where
+    it is installed.
+    """
     with running() as server:
         throughput.measure(server, actions, rounds, batches, as_json=as_json)
 
 
 @bench.command("claim")
 @click.option(
-    "--rows", "sizes", multiple=True, type=int, default=[10_000, 1_000_000], show_default=True,
+    "--rows", "sizes", multiple=True, type=click.IntRange(100), default=[10_000, 1_000_000], show_default=True,
     help="Rows in the table; may be repeated.",
 )  # fmt: skip
-@click.option("--mix", "mixes", multiple=True, type=click.Choice(claim.MIXES), default=claim.MIXES)
+@click.option(
+    "--mix", "mixes", multiple=True, type=click.Choice(claim.MIXES), default=claim.MIXES,
+    show_default=True, help="What the table is full of; may be repeated.",
+)  # fmt: skip
 @_json
 def _claim(sizes: tuple[int, ...], mixes: tuple[str, ...], as_json: bool) -> None:
-    """What one claim reads, locks and takes on a large table; fails over the promised bound."""
+    """What one claim reads, locks and takes.
+
+    On large tables; fails over the promised bound.
+    """
     with running() as server:
         within = claim.measure(server, sizes, mixes, as_json=as_json)
     sys.exit(0 if within else 1)
 
 
 @bench.command("coldstart")
-@click.option("--rounds", default=15, show_default=True, help="Interleaved rounds.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=15, show_default=True, help="Interleaved rounds."
+)
 @click.option("--wp-path", envvar="WP_PATH", metavar="DIR", help="A WordPress to compare with.")
 @_json
 def _coldstart(rounds: int, wp_path: str | None, as_json: bool) -> None:
-    """`runner run` with nothing due, as a whole process, beside a bare boot of WordPress; fails
-    over the promised memory."""
+    """`runner run` with nothing due, as a whole process.
+
+    Beside a bare boot of WordPress; fails over the promised memory.
+    """
+    if wp_path and not (Path(wp_path) / "wp-load.php").is_file():
+        raise click.UsageError(f"--wp-path {wp_path} is no folder of a WordPress")
     with running() as server:
         within = coldstart.measure(server, rounds, wp_path, as_json=as_json)
     sys.exit(0 if within else 1)
 
 
 @bench.command("enqueue")
-@click.option("--actions", default=1000, show_default=True, help="Actions a case and round.")
+@click.option(
+    "--actions",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Actions a case and round.",
+)
 @_rounds
 @_json
 def _enqueue(actions: int, rounds: int, as_json: bool) -> None:
-    """Actions created a second, against a loop of one raw insert and its log line."""
+    """Actions created a second.
+
+    Against a loop of one raw insert and its log line.
+    """
     with running() as server:
         enqueue.measure(server, actions, rounds, as_json=as_json)
 

@@ -7,7 +7,8 @@ import os
 
 import pytest
 from support import server as servers
-from support.queue import NoAnswer, caller, server_variable, together
+from support.cutting import Cut
+from support.queue import caller, server_variable, together
 from support.site import SiteDatabase, golden
 
 from runner import EnqueueError, NewAction, Queue, RunnerError
@@ -163,9 +164,7 @@ def test_a_group_that_has_two_rows_already(queue, site):
 
 def test_a_group_is_created_under_a_lock_that_is_given_back(queue, site, server):
     """While another process creates groups ours are waited for, and its lock is free afterwards."""
-    name = server.execute(
-        f"SELECT CONCAT('runner:groups:', MD5(CONCAT_WS('/', '{site.name}', 'wp_')))"
-    )[0][0]
+    name = queue._enqueue._lock
     queue.enqueue("h", group="one")
     other = server.admin(site.name)
     with other, other.cursor() as cursor:
@@ -337,7 +336,7 @@ def test_long_args_fit_into_packets(site, server):
 def test_a_commit_without_an_answer(site, queue, done, count):
     """The actions are there once, whether the server had committed or not, and their ids are told."""
     queue.enqueue("h", group="g")
-    queue._database._connection = NoAnswer(queue._database._connection, done=done)
+    Cut(queue._database, after=done)
     ids = queue.many(NewAction("h", [n], group="g") for n in range(count))
     rows = site.rows(where="args <> '[]'")
     assert [int(row["action_id"]) for row in rows] == ids

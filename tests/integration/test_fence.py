@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 
 import pytest
+from support.cutting import Cut, break_connection
 from support.engine import Engine, handlers_for
 
 from compat import schedules
 from runner.core.errors import DatabaseGone
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement, Snoozed
 from runner.storage import mysql
-from runner.storage.db import LostConnection
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 
@@ -107,29 +106,6 @@ def test_a_row_that_is_gone_is_lost(site, server, engine):
         held = source.advance(claim, settle(claim.actions[0]), claim.actions[1:])
     assert ([a.id for a in held.lost], [a.id for a in held.started]) == ([1], [2])
     assert len(site.logs(1)) == 2  # created and started: nothing was written for a lost row
-
-
-def break_connection(connection) -> None:
-    """The network goes away, and the server notices."""
-    connection._sock.shutdown(socket.SHUT_RDWR)
-    connection._force_close()
-
-
-class Cut:
-    """A connection that breaks at COMMIT: before the server has it, or after."""
-
-    def __init__(self, database, *, after: bool) -> None:
-        self.database, self.after, self.armed = database, after, True
-        self.run = database.run
-        database.run = self.cut
-
-    def cut(self, statements):
-        if not self.armed or statements[-1][0] != "COMMIT":
-            return self.run(statements)
-        self.armed = False
-        self.run(statements if self.after else statements[:-1])
-        break_connection(self.database._connection)
-        raise LostConnection("Lost connection during query")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])

@@ -117,7 +117,7 @@ def test_rows_are_written_and_locked_by_primary_key(query, site, server, engine)
     """No statement on known rows goes through an index over the columns that it changes."""
     fill(site, 5_000, "due", hooks=HOOKS, now=NOW)
     values = {
-        "ids": [1, 2], "finished": [1], "starting": [2], "claim": 7, "final": "complete", "id": 1,
+        "ids": [1, 2], "chosen": False, "finished": [1], "starting": [2], "claim": 7, "final": "complete", "id": 1,
         "offset": 0, "attempts": 1, "schedule": "", "gmt": "2026-01-01", "local": "2026-01-01",
     }  # fmt: skip
     with server.frozen(NOW):

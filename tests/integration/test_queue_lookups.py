@@ -6,10 +6,11 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from support.cutting import Cut
 from support.engine import Engine, handlers_for
 from support.fill import fill
 from support.measure import rows_read
-from support.queue import NoAnswer, caller
+from support.queue import caller
 from support.site import golden
 
 from compat import schedules
@@ -301,7 +302,7 @@ def test_deleting_takes_the_logs_along(queue, site):
 def test_a_commit_without_an_answer_is_told_as_done(queue, site, verb):
     """What the lost answer was about is done once, and told."""
     queue.many(NewAction("h", [n]) for n in range(3))
-    queue._database._connection = NoAnswer(queue._database._connection, done=True)
+    Cut(queue._database, after=True)
     assert verb(queue._database, queue._lookup._site, [1, 2]) == [1, 2]
     assert [log for log in site.logs(1) if log != "action created"] == (
         ["action canceled"] if verb is manage.cancel else []

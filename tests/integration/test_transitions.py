@@ -14,7 +14,6 @@ from compat.site_time import epoch_of
 from runner import Handlers, RetryPolicy
 from runner.core.errors import UsageError
 from runner.core.model import Completed, Settlement, Status
-from runner.sources.ownership import Candidate, Found
 
 RECORDS = {
     record["id"].split("-v")[0]: record
@@ -151,10 +150,7 @@ def test_a_future_action_that_is_run_at_once(name, site, server, engine):
     record = RECORDS[name]
     seed(site, record)
     with server.frozen(record["now_ts_after"]):
-        source = engine.source()
-        date = record["before"]["actions"][0]["scheduled_date_gmt"]
-        found = Found((Candidate(1, (10, 0, date, 1)),), (), float(record["now_ts_after"]))
-        claim = source._take(found, engine.clock.monotonic())
+        claim = (source := engine.source(ids=[1])).claim(25)
         source.advance(claim, [], claim.actions)
         source.advance(claim, [Settlement(claim.actions[0], Completed())], [])
         source.release(claim, [])

@@ -40,10 +40,10 @@ class Engine:
         self.opened.append(database)
         return database
 
-    def source(self, database: Database | None = None, **options):
+    def source(self, database: Database | None = None, *, ids=None, **options):
         database = database or self.database()
         found = discover(database, self.tables)
-        ownership = self.app.ownership(database, found, Settings(**options))
+        ownership = self.app.ownership(database, found, Settings(**options), ids)
         return engine.source(database, found, ownership)
 
     def close(self) -> None:

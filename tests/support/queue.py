@@ -49,22 +49,3 @@ def together(count: int, work) -> list:
     for thread in threads:
         thread.join()
     return results
-
-
-class NoAnswer:
-    """A connection that breaks when it commits: before the server does, or after."""
-
-    def __init__(self, connection, *, done: bool) -> None:
-        self._connection, self._done = connection, done
-
-    def __getattr__(self, name):
-        return getattr(self._connection, name)
-
-    def cursor(self, *arguments):
-        return self._connection.cursor(*arguments)
-
-    def commit(self):
-        if self._done:
-            self._connection.commit()
-        self._connection.close()
-        raise pymysql.err.OperationalError(2013, "Lost connection during query")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner import ConfigError
-from runner.config import Rank, Settings, definitions, find, resolve
+from runner.config import Rank, Settings, definitions, files, find, resolve
 from runner.core.errors import UsageError
 from runner.storage.dsn import Dsn, parse
 
@@ -189,8 +189,8 @@ def test_the_database_is_found(flag, environ, expected):
         pytest.param(None, {"RUNNER_DSN": "mysql://wp:@db/shop", "RUNNER_DB_PASSWORD": "s3cret2"}, ConfigError, "two passwords", id="an empty one counts"),
         pytest.param(None, {"RUNNER_DB_PASSWORD": "s3cret", "RUNNER_DB_PASSWORD_FILE": "/x", "RUNNER_DSN": "mysql://wp@db/shop"}, ConfigError, "RUNNER_DB_PASSWORD and RUNNER_DB_PASSWORD_FILE are both set", id="password and file"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD_FILE": "/x"}, ConfigError, "WORDPRESS_DB_PASSWORD and WORDPRESS_DB_PASSWORD_FILE are both set", id="the image's password and file"),
-        pytest.param("", {}, UsageError, "--dsn is '': expected a value", id="empty flag"),
-        pytest.param("oops", {}, ConfigError, "starts with 'no scheme'", id="no DSN"),
+        pytest.param("", {}, UsageError, "--dsn: mysql://user@host:3306/database, or leave it out", id="empty flag"),
+        pytest.param("oops", {}, UsageError, "--dsn: the DSN starts with 'no scheme'", id="no DSN"),
         pytest.param(None, {"RUNNER_DSN_FILE": "/nowhere"}, ConfigError, "RUNNER_DSN_FILE names /nowhere, which cannot be read", id="no file"),
         pytest.param(None, WORDPRESS | {"WORDPRESS_DB_PASSWORD": "", "WORDPRESS_DB_PASSWORD_FILE": "/"}, ConfigError, "WORDPRESS_DB_PASSWORD_FILE names /", id="a folder"),
     ],
@@ -304,7 +304,10 @@ def test_values_from_the_environment(name, text, expected):
     ("name", "text"),
     [
         *(("expiry", text) for text in ("0", "-1", "1.5", "soon", "1e3", "²", "1 2")),
-        *(("batch_size", text) for text in ("0", "1001", "")[:2]),
+        *(("batch_size", text) for text in ("0", "1001")),
+        ("table_prefix", "a;b"),
+        ("db_ssl_ca", "/no/ca.pem"),
+        ("time_limit", "31536001"),
         *(("pause", text) for text in ("-1", "soon", "nan", "inf")),
         ("mode", "natve"),
         ("db_tls", "maybe"),
@@ -349,6 +352,50 @@ def test_a_slip_in_the_environment_is_told(name, meant):
     """A variable that looks like one of ours is not ignored in silence."""
     with pytest.raises(ConfigError, match=f"{name} is no setting: did you mean {meant}?"):
         resolve({}, {name: "1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("RUNNER_PREFIX", "RUNNER_TABLE_PREFIX"), ("RUNNER_TLS", "RUNNER_DB_TLS"),
+     ("RUNNER_FORCE", "--force is for one call"), ("RUNNER_DB_USER", "part of RUNNER_DSN"),
+     ("RUNNER_HANDLERS_FILE", "only RUNNER_HANDLERS is read, no file")],
+)  # fmt: skip
+def test_a_name_that_one_would_try_is_answered(name, words):
+    """What the flag's name, or a neighbour's, suggests is not ignored in silence."""
+    with pytest.raises(ConfigError, match=f"{name} is no setting: .*{words}"):
+        resolve({}, {name: "1"})
+
+
+def test_several_flags_that_are_wrong_are_told_together():
+    """Flags are read like all other settings."""
+    with pytest.raises(UsageError) as raised:
+        resolve({"batch_size": "0", "time_limit": "nan", "pause": "inf", "mode": "x"}, {})
+    names = ["--batch-size", "--time-limit", "--pause", "--mode"]
+    assert [problem.split()[0] for problem in raised.value.problems] == names
+
+
+def test_arguments_of_a_call_are_louder_than_the_environment():
+    """A Queue that is told its database looks at nothing else, and errors name the argument."""
+    environ = {"RUNNER_DSN": "mysql://x@y/z", "RUNNER_DB_PASSWORD": "other", "RUNNER_BATCH_SIZE": "x",
+               "RUNNER_TABLE_PREFIX": "env_"}  # fmt: skip
+    given = {"dsn": "mysql://wp:s3cret@db/shop?prefix=own_", "wp_path": None, "table_prefix": None}
+    found = find(resolve(given, environ, arguments=True), environ, Path.cwd())
+    assert (found.dsn.database, found.dsn.password, found.prefix) == ("shop", "s3cret", "own_")
+    with pytest.raises(UsageError, match="dsn= and wp_path= cannot be given together"):
+        resolve(given | {"wp_path": "."}, environ, arguments=True)
+
+
+def test_a_stranger_s_file_is_not_obeyed(folder, monkeypatch):
+    """In a folder where everybody may put files, a runner.toml of somebody else is refused unless
+    it was asked for: it names code."""
+    (folder / "runner.toml").write_text("batch_size = 3")
+    folder.chmod(0o1777)
+    assert resolve({}, {}).settings.batch_size == 3  # our own
+    monkeypatch.setattr(files.os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(files, "ROOT", 54321)
+    with pytest.raises(ConfigError, match="another user's, in a folder where everybody may put"):
+        resolve({}, {})
+    assert resolve({}, {}, "runner.toml").settings.batch_size == 3
 
 
 def test_variables_of_others_are_left_alone():
@@ -467,11 +514,12 @@ def test_every_setting_says_what_it_is():
     [
         ({}, "required", ""),
         ({"RUNNER_DB_TLS": "off"}, "off", ""),
-        ({"RUNNER_DB_TLS": "verify", "RUNNER_DB_SSL_CA": "/ca.pem"}, "verify", "/ca.pem"),
+        ({"RUNNER_DB_TLS": "verify", "RUNNER_DB_SSL_CA": "ca.pem"}, "verify", "ca.pem"),
     ],
 )
-def test_tls_settings_count_before_the_dsn(environ, tls, ca):
+def test_tls_settings_count_before_the_dsn(folder, environ, tls, ca):
     """The DSN's wish for TLS holds unless a setting says otherwise."""
+    (folder / "ca.pem").touch()
     dsn = database("mysql://wp@db/shop?tls=required", environ=environ).dsn
     assert (dsn.tls, dsn.ssl_ca) == (tls, ca)
 

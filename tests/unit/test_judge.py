@@ -9,7 +9,7 @@ import pytest
 from compat import schedules
 from compat.site_time import epoch_of, sql_date
 from runner import RetryPolicy
-from runner.core.judge import describe, judge
+from runner.core.judge import LONGEST_WAIT, describe, judge
 from runner.core.model import (
     Action,
     Attempt,
@@ -21,6 +21,7 @@ from runner.core.model import (
     Retried,
     Snoozed,
 )
+from runner.core.retry import PERMANENT, RETRY
 
 NOW = 1_795_413_600.5  # 2026-11-23 06:00:00.5 UTC
 SECOND = 1_795_413_600
@@ -98,28 +99,66 @@ def test_a_policy_of_one_try_fails_without_counting(word):
 
 
 @pytest.mark.parametrize(
-    "permanent", [(KeyError,), (LookupError,), ("builtins.KeyError",), (OSError, KeyError)], ids=str
-)
-def test_a_permanent_error_is_not_tried_again(permanent):
-    """By class, base or name: the first such error is the last, and spends no words on attempts."""
-    policy = replace(POLICY, permanent=permanent)
-    assert judged(ERROR, policy=policy) == Dead("KeyError: it broke")
+    ("changes", "verdict", "why"),
+    [
+        pytest.param({"give_up_on": (LookupError,)}, "", "named in give_up_on", id="give_up_on"),
+        pytest.param({"give_up_on": ("builtins.KeyError",)}, "", "named in give_up_on", id="by name"),
+        pytest.param({"retry_on": (OSError,)}, "", "not named in retry_on", id="not in retry_on"),
+        pytest.param({}, PERMANENT, "its classifier says so", id="classifier"),
+    ],
+)  # fmt: skip
+def test_a_permanent_error_is_final_at_once(changes, verdict, why):
+    """The first such error is the last: the log says why, and spends no words on attempts."""
+    failure, policy = replace(ERROR, verdict=verdict), replace(POLICY, **changes)
+    assert judged(failure, policy=policy) == Dead(f"KeyError: it broke (permanent: {why})")
 
 
 @pytest.mark.parametrize("word", ["timeout", "crash", "expired", "interrupted"])
-def test_what_befell_the_process_is_never_permanent(word):
-    """Where no error was raised, a policy's permanent errors say nothing."""
-    policy = replace(POLICY, permanent=(BaseException,))
-    assert isinstance(judged(kind(word, "gone"), policy=policy), Retried)
+@pytest.mark.parametrize("changes", [{"give_up_on": (BaseException,)}, {"retry_on": (KeyError,)}])
+def test_what_befell_the_process_is_never_permanent(word, changes):
+    """Where no error was raised, a policy's lists of errors say nothing."""
+    assert isinstance(judged(kind(word, "gone"), policy=replace(POLICY, **changes)), Retried)
 
 
 @pytest.mark.parametrize("word", ["retry", "snooze", "cancel"])
 def test_a_handlers_word_is_stronger_than_its_policy(word):
     """A handler that asks for another try gets it, although all errors are permanent."""
     lineage = (f"runner.core.errors.{word.title()}", "builtins.Exception", "builtins.BaseException")
-    policy = replace(POLICY, permanent=(Exception,))
+    policy = replace(POLICY, give_up_on=(Exception,), retry_on=(KeyError,))
     outcome = judged(kind(word, "busy", seconds=5, lineage=lineage), policy=policy)
     assert isinstance(outcome, {"retry": Retried, "snooze": Snoozed, "cancel": Cancelled}[word])
+
+
+ASKED = "KeyError: it broke (attempt 1 of 3; Retry-After asks for {} s)"
+PLAIN = Retried(SECOND + 101, "KeyError: it broke" + LEFT)
+
+
+@pytest.mark.parametrize(
+    ("header", "more", "expected"),
+    [
+        pytest.param("7", {}, Retried(SECOND + 8, ASKED.format(7)), id="sooner than the policy"),
+        pytest.param("3600", {}, Retried(SECOND + 3601, ASKED.format(3600)), id="later"),
+        pytest.param("Mon, 23 Nov 2026 06:02:00 GMT", {}, Retried(SECOND + 120, ASKED.format(120)), id="date"),
+        pytest.param("Mon, 23 Nov 2026 05:00:00 GMT", {}, PLAIN, id="date that is over"),
+        pytest.param("0", {}, PLAIN, id="no wait"),
+        pytest.param("soon", {}, PLAIN, id="nonsense"),
+        pytest.param("9" * 12, {}, Retried(math.ceil(NOW + LONGEST_WAIT), ASKED.format(316_224_000)), id="longest"),
+        pytest.param("7", {"seconds": 20.0, "verdict": RETRY}, Retried(SECOND + 21, "KeyError: it broke" + LEFT), id="its classifier knows better"),
+        pytest.param("7", {"verdict": PERMANENT}, Dead("KeyError: it broke (permanent: its classifier says so)"), id="permanent all the same"),
+    ],
+)  # fmt: skip
+def test_retry_after_delays_the_retry(header, more, expected):
+    """The other side's time replaces the policy's, dates by the database's clock; the log says so."""
+    assert judged(replace(ERROR, retry_after=header, **more)) == expected
+
+
+def test_retry_after_brings_no_attempt_and_passes_no_occurrence():
+    """It moves a retry, it does not make one: neither after the last attempt nor into the next
+    occurrence of a chain."""
+    failure = replace(ERROR, retry_after="60")
+    assert judged(failure, number=3) == Dead("KeyError: it broke" + SPENT)
+    late = judged(failure, schedule=MINUTELY)
+    assert late == Dead(ASKED.format(60)[:-1] + FINAL)
 
 
 INTERVAL, CRON = schedules.Kind.INTERVAL, schedules.Kind.CRON

@@ -60,7 +60,7 @@ def filled():
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
-        "action_scheduler.sql", "actions.sql", "enqueue.sql", "lookup.sql", "manage.sql", "report.sql",
+        "action_scheduler.sql", "actions.sql", "enqueue.sql", "manage.sql", "report.sql",
         "site.sql", "upstream.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"

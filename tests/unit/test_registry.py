@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from compat.action_scheduler import LONGEST_HOOK
-from runner import Context, HandlerError, Handlers, RetryPolicy
+from runner import Context, HandlerError, Handlers, RetryPolicy, transient
 from runner.handlers import loading
 
 
@@ -47,6 +47,72 @@ def test_defaults_come_from_the_registry():
     handlers.on("a_hook")(first)
     assert (handlers["a_hook"].retry, handlers["a_hook"].timeout) == (policy, 7.0)
     assert Handlers().retry == RetryPolicy()
+
+
+def lists(handler):
+    return handler.retry.retry_on, handler.retry.give_up_on
+
+
+@pytest.mark.parametrize(
+    ("registry", "policy", "given", "expected"),
+    [
+        pytest.param({}, {}, {}, ((), ()), id="none"),
+        pytest.param({"retry_on": (KeyError,)}, {}, {}, ((KeyError,), ()), id="registry's"),
+        pytest.param({"give_up_on": ("a.B",)}, {}, {}, ((), ("a.B",)), id="registry's, by name"),
+        pytest.param({"retry_on": (KeyError,)}, {"retry_on": (OSError,)}, {}, ((OSError,), ()), id="policy before registry"),
+        pytest.param({}, {"give_up_on": (OSError,)}, {"give_up_on": (ValueError,)}, ((), (ValueError,)), id="handler before policy"),
+        pytest.param({"retry_on": (KeyError,)}, {"retry_on": (OSError,)}, {"retry_on": ()}, ((), ()), id="handler takes all back"),
+        pytest.param({"retry_on": (KeyError,)}, {}, {"give_up_on": (OSError,)}, ((KeyError,), (OSError,)), id="each on its own"),
+    ],
+)  # fmt: skip
+def test_which_errors_are_retried_is_given_nearest_first(registry, policy, given, expected):
+    """A handler's own list, else its policy's, else its registry's; the delays stay the policy's."""
+    handlers, policy = Handlers(**registry), RetryPolicy(attempts=7, first=5, **policy)
+    handlers.on("a_hook", retry=policy, **given)(first)
+    handler = handlers["a_hook"]
+    assert lists(handler) == expected
+    assert (handler.retry.attempts, handler.retry.delay(1)) == (7, 5)
+
+
+def test_a_policy_of_the_site_s_own_class_is_kept():
+    """Where no list is to be put in, the object itself is used, whatever its class."""
+
+    class Nightly(RetryPolicy):
+        def __init__(self, at):
+            super().__init__(attempts=4)
+
+    policy = Nightly("03:00")
+    handlers = Handlers()
+    handlers.on("a_hook", retry=policy)(first)
+    assert handlers["a_hook"].retry is policy
+
+
+def test_a_classifier_is_given_nearest_first():
+    """A handler's own classifier, else its registry's; chosen hooks keep theirs."""
+    handlers = Handlers(classify=transient)
+    handlers.on("a")(first)
+    handlers.on("b", classify=first)(second)
+    assert [h.classify for h in handlers] == [transient, first]
+    chosen = handlers.only(["b"])
+    assert (chosen["b"].classify, chosen.classify) == (first, transient)
+    assert Handlers().classify is None
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        pytest.param({"retry_on": OSError}, "retry_on must be a tuple", id="no tuple"),
+        pytest.param({"retry_on": (5,)}, "retry_on must be a tuple", id="no error"),
+        pytest.param({"give_up_on": ("OSError",)}, "give_up_on must be a tuple", id="no module"),
+        pytest.param({"classify": "transient"}, "classify must be a function", id="no function"),
+    ],
+)
+def test_errors_and_classifiers_are_what_they_should_be(option, why):
+    """A wrong option is refused when registered, of the handler and of its registry."""
+    with pytest.raises(HandlerError, match=f"hook a_hook: .*{why}"):
+        Handlers().on("a_hook", **option)(first)
+    with pytest.raises(HandlerError, match=f"hook a_hook: .*{why}"):
+        Handlers(**option).on("a_hook")(first)
 
 
 def test_one_function_may_take_several_hooks():
@@ -180,10 +246,10 @@ def test_registries_are_loaded_by_name_from_the_working_folder(folder):
         pytest.param("import sys; sys.exit(4)", "reg_bad:handlers", "SystemExit: 4", id="exits"),
         pytest.param("", "reg_bad:handlers", "reg_bad:handlers is not there", id="no attribute"),
         pytest.param("handlers = {}", "reg_bad:handlers", "is a dict, not a runner.Handlers", id="wrong type"),
-        pytest.param("", "reg_bad", "expected package.module:attribute", id="no colon"),
-        pytest.param("", "reg_bad:", "expected package.module:attribute", id="no attribute given"),
-        pytest.param("", ":handlers", "expected package.module:attribute", id="no module given"),
-        pytest.param("", "", "expected package.module:attribute", id="nothing given"),
+        pytest.param("", "reg_bad", "expected MODULE:NAME", id="no colon"),
+        pytest.param("", "reg_bad:", "expected MODULE:NAME", id="no attribute given"),
+        pytest.param("", ":handlers", "expected MODULE:NAME", id="no module given"),
+        pytest.param("", "", "expected MODULE:NAME", id="nothing given"),
         pytest.param("", ".reg_bad:handlers", "cannot import handlers from .reg_bad", id="relative"),
         pytest.param(
             "from runner import Handlers\nh = Handlers()\n@h.on('x')\ndef f(a: 'Missing'): pass",

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from runner import RetryPolicy
-from runner.core.retry import DAY, class_names
+from runner.core.retry import DAY, PERMANENT, RETRY, class_names
 
 
 def delays(policy, count):
@@ -20,6 +20,9 @@ def delays(policy, count):
         pytest.param(RetryPolicy.fixed(30, attempts=9), 9, [30, 30, 30], id="fixed, more often"),
         pytest.param(RetryPolicy.steps(60, 300, 900), 4, [60, 300, 900, 900], id="list"),
         pytest.param(RetryPolicy(attempts=9, delays=(1, 2)), 9, [1, 2, 2, 2], id="last one stays"),
+        pytest.param(RetryPolicy.exponential(30, 4, attempts=5), 5, [30, 120, 480, 1920], id="30 times 4 to the n"),
+        pytest.param(RetryPolicy.exponential(60, attempts=4), 4, [60, 120, 240], id="60 times 2 to the n"),
+        pytest.param(RetryPolicy.exponential(30, 4, attempts=9), 9, [30, 120, 480, 1920, 7680, 30720, DAY, DAY], id="at most a day"),
         pytest.param(RetryPolicy(first=1, factor=3), 3, [1, 3, 9, 27], id="exponential"),
         pytest.param(RetryPolicy(first=8, factor=0.5), 3, [8, 4, 2, 1], id="ever sooner"),
         pytest.param(RetryPolicy(first=10, factor=1), 3, [10, 10, 10], id="factor 1"),
@@ -77,7 +80,7 @@ class Chance(random.Random):
         pytest.param(RetryPolicy.fixed(100, jitter=0.2), 80, 120, id="a fifth"),
         pytest.param(RetryPolicy.fixed(100, jitter=1), 0, 200, id="all of it"),
         pytest.param(RetryPolicy.steps(100, jitter=0.5), 50, 150, id="of a list"),
-        pytest.param(RetryPolicy(first=100, jitter=0.1), 90, 110, id="exponential"),
+        pytest.param(RetryPolicy.exponential(100, jitter=0.1), 90, 110, id="exponential"),
         pytest.param(RetryPolicy(first=100, longest=100, jitter=0.5), 50, 100, id="longest holds"),
         pytest.param(RetryPolicy.fixed(100), 100, 100, id="none"),
     ],
@@ -105,7 +108,7 @@ class SoldOutError(ShopError):
 
 
 @pytest.mark.parametrize(
-    ("permanent", "error", "expected"),
+    ("named", "error", "expected"),
     [
         pytest.param((ValueError,), ValueError, True, id="class"),
         pytest.param((ShopError,), SoldOutError, True, id="base"),
@@ -120,15 +123,38 @@ class SoldOutError(ShopError):
         pytest.param((), ValueError, False, id="none"),
     ],
 )
-def test_permanent_errors(permanent, error, expected):
-    """An error is permanent by its class, by a base, or by either's qualified name."""
-    policy = RetryPolicy(permanent=permanent)
-    assert policy.gives_up_on(class_names(*error.__mro__)) is expected
+def test_errors_are_known_by_class_base_or_name(named, error, expected):
+    """An error named in give_up_on is permanent; with retry_on, one that is not named there is."""
+    lineage = class_names(*error.__mro__)
+    gives_up = RetryPolicy(give_up_on=named).why_permanent(lineage)
+    assert gives_up == ("named in give_up_on" if expected else "")
+    kept = RetryPolicy(retry_on=named).why_permanent(lineage)
+    assert kept == ("" if expected or not named else "not named in retry_on")
 
 
-def test_what_has_no_class_is_never_permanent():
-    """A time-out or a crash has no error class, so no policy calls it permanent."""
-    assert not RetryPolicy(permanent=(BaseException,)).gives_up_on(())
+CLASSIFIED = "its classifier says so"
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "give_up_on", "verdict", "expected"),
+    [
+        pytest.param((), (), "", "", id="nothing said"),
+        pytest.param((), (), RETRY, "", id="classifier: retry"),
+        pytest.param((), (), PERMANENT, CLASSIFIED, id="classifier: permanent"),
+        pytest.param((KeyError,), (), "", "", id="named in retry_on"),
+        pytest.param((KeyError,), (), PERMANENT, "", id="retry_on before the classifier"),
+        pytest.param((OSError,), (), "", "not named in retry_on", id="not named"),
+        pytest.param((OSError,), (), RETRY, "", id="not named, but the classifier knows"),
+        pytest.param((OSError,), (), PERMANENT, CLASSIFIED, id="not named, nor by the classifier"),
+        pytest.param((), (KeyError,), RETRY, "named in give_up_on", id="give_up_on first"),
+        pytest.param((LookupError,), (KeyError,), RETRY, "named in give_up_on", id="in both"),
+        pytest.param((LookupError,), (IndexError,), "", "", id="another is given up on"),
+    ],
+)
+def test_lists_are_stronger_than_a_classifier(retry_on, give_up_on, verdict, expected):
+    """give_up_on decides first, then retry_on, then the classifier; the reason names who did."""
+    policy = RetryPolicy(retry_on=retry_on, give_up_on=give_up_on)
+    assert policy.why_permanent(class_names(*KeyError.__mro__), verdict) == expected
 
 
 @pytest.mark.parametrize(
@@ -144,9 +170,13 @@ def test_what_has_no_class_is_never_permanent():
         {"jitter": -0.1},
         {"jitter": 1.1},
         {"first": float("nan")},
-        {"permanent": ValueError},
-        {"permanent": "builtins.ValueError"},
-        {"permanent": (5,)},
+        {"give_up_on": ValueError},
+        {"give_up_on": "builtins.ValueError"},
+        {"give_up_on": ("ValueError",)},
+        {"give_up_on": (5,)},
+        {"retry_on": ValueError},
+        {"retry_on": [ValueError]},
+        {"retry_on": (int,)},
     ],
     ids=str,
 )

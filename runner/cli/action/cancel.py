@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import complain
-from runner.cli.action.inputs import args_column, number_of
+from runner.cli.action.inputs import args_column, checked, number_of
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import RunnerError, UsageError
 from runner.core.model import Status
@@ -60,6 +60,7 @@ def command(
         raise UsageError("give one hook, or ids (whole numbers)")
     if not names and not (everything and group is not None):
         raise UsageError("say what to cancel: ids, a hook, or --group NAME with --all")
+    checked(None if by_id or not names else names[0], group)
     ids = [number_of(name) for name in dict.fromkeys(names)] if by_id else []
     wanted = Filter(
         hook=None if by_id or not names else names[0],
@@ -92,7 +93,7 @@ def _cancel_ids(database: Database, site: Site, ids: Sequence[int]) -> int:
 def _cancel_matches(database: Database, site: Site, wanted: Filter, *, yes: bool) -> int:
     ids = Actions(database, site).ids(wanted, Page(order="id"))
     if len(ids) > 1 and not yes and not _agreed(len(ids)):
-        raise click.Abort
+        raise RunnerError("nothing was canceled")
     if not ids:
         click.echo("no pending action matches")
         return 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from compat.action_scheduler import LONGEST_HOOK, LONGEST_SLUG
 from compat.args import ArgsError, decode, store
 from runner.core.errors import RunnerError, UsageError
+from runner.core.new_action import check_text
 
 if TYPE_CHECKING:
     from runner.operations.actions import Actions, StoredAction
@@ -33,6 +35,14 @@ def args_of(text: str) -> Args:
     except ArgsError as error:
         raise UsageError(f"--args: {error} (give JSON such as '[42]')") from error
     return args
+
+
+def checked(hook: str | None, group: str | None) -> None:
+    """Raises EnqueueError for texts that no action can have."""
+    check_text("hook", hook or "", LONGEST_HOOK)
+    check_text("group", group or "", LONGEST_SLUG)
+    if hook == "":
+        raise UsageError("the hook has no name")
 
 
 def args_column(text: str | None) -> str | None:

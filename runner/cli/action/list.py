@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.action.fields import ALL, USUAL, facts
-from runner.cli.action.inputs import args_column, number_of
+from runner.cli.action.inputs import args_column, checked, number_of
 from runner.cli.moments import Moment, moment, span
 from runner.cli.options import names_list, settings_options, site_app
 from runner.cli.output import LIST_FORMATS, chosen_fields, output_options, print_rows
@@ -33,6 +33,9 @@ Fields: id, hook, status, group, recurring, scheduled_date (UTC) and, when asked
 schedule, args, priority, attempts, last_attempt, claim_id, log_entries.
 Moments: '2026-11-23 06:05' (UTC), '2026-11-23T06:05+01:00', '2 days ago', 'in 10m', seconds.
 """
+
+MOST = 10**15
+"""As much as anybody could have."""
 
 _ORDER_NAMES = {"scheduled_date": "date", "last_attempt": "modified"}
 """The fields' own names are understood too."""
@@ -87,14 +90,18 @@ class _Date:
 @click.option(
     "--per_page",
     "--per-page",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST),
     default=20,
     show_default=True,
     metavar="N",
     help="Actions shown; 0 is all.",
 )
 @click.option(
-    "--offset", type=click.IntRange(0), default=0, metavar="N", help="Skip the first N actions."
+    "--offset",
+    type=click.IntRange(0, MOST),
+    default=0,
+    metavar="N",
+    help="Skip the first N actions.",
 )
 @click.option(
     "--orderby",
@@ -102,7 +109,7 @@ class _Date:
     default="date",
     show_default=True,
     metavar="NAME",
-    help=f"Sort by one of: {', '.join(model.ORDERS)}.",
+    help=f"Sort by one of: {', '.join([*model.ORDERS, *_ORDER_NAMES])}.",
 )
 @click.option(
     "--order",
@@ -145,6 +152,7 @@ def command(
 
 def _filter(options: dict[str, Any]) -> Filter:
     """All conditions but dates."""
+    checked(options["hook"], options["group"])
     statuses = _statuses(options["status"])
     if options["past_due"]:
         if statuses and Status.PENDING not in statuses:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import printable
-from runner.cli.action.inputs import args_of
+from runner.cli.action.inputs import args_of, checked
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import RunnerError
 from runner.core.model import Status
@@ -42,6 +42,7 @@ def command(
     **flags: Any,
 ) -> None:
     """Show when a hook runs next, in UTC."""
+    checked(hook, group)
     wanted = Wanted(hook, None if args is None else args_of(args), group)
     app = site_app(flags)
     with app.open() as (database, site):
