@@ -22,7 +22,8 @@ DEFAULT_TIMEOUT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One hook's callable. `timeout` is in seconds: then its process is killed.
+    """One hook's callable. Both times are in seconds from its start: after `soft_timeout`
+    SoftTimeout is raised in it, after `timeout` its process is killed.
 
     `idempotent` says that running an action again does no harm: many short ones are then marked
     ahead and recorded together (see runner.operations.windows).
@@ -34,6 +35,7 @@ class Handler:
     timeout: float
     signature: Signature
     idempotent: bool = False
+    soft_timeout: float | None = None
 
     @property
     def name(self) -> str:
@@ -54,15 +56,18 @@ class Handlers:
         *hooks: str,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        soft_timeout: float | None = None,
         idempotent: bool = False,
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more hooks.
 
+        After `soft_timeout` seconds SoftTimeout is raised in the handler, so that it can clean up
+        (in a process of its own and inline, not in threads, and not before code in C returns).
         `idempotent` allows fast windows: after a crash of the runner, an action of a window may
         run again although it had been done, and is counted as begun although it had not.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its
-        column, and a signature that no action could be bound to.
+        column, times that make no sense, and a signature that no action could be bound to.
         """
 
         def register(function: Function) -> Function:
@@ -72,6 +77,7 @@ class Handlers:
                     function,
                     self.retry if retry is None else retry,
                     self.timeout if timeout is None else timeout,
+                    soft_timeout=soft_timeout,
                     idempotent=idempotent,
                 )
             return function
@@ -87,16 +93,24 @@ class Handlers:
         retry: RetryPolicy,
         timeout: float,
         *,
+        soft_timeout: float | None,
         idempotent: bool,
     ) -> None:
         if not hook or len(hook) > LONGEST_HOOK:
             raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} characters")
         if not timeout > 0:
             raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
+        if soft_timeout is not None and not 0 < soft_timeout < timeout:
+            raise HandlerError(
+                f"hook {hook}: the soft_timeout must be more than 0 seconds and less than the"
+                f" timeout ({timeout:g})"
+            )
         if not isinstance(retry, RetryPolicy):
             raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
         signature = Signature.of(function)
-        handler = Handler(hook, function, retry, float(timeout), signature, idempotent)
+        handler = Handler(
+            hook, function, retry, float(timeout), signature, idempotent, soft_timeout
+        )
         if other := self._by_hook.get(hook):
             raise HandlerError(f"hook {hook} has two handlers: {other.name} and {handler.name}")
         self._by_hook[hook] = handler
