@@ -133,9 +133,9 @@ class Child:
     def greeted(self, now: float) -> bool:
         """Whether it is ready. Raises HandlerError when it cannot be."""
         for message in self._look():
-            if message.get("refused"):
+            if "refused" in message:
                 raise HandlerError(message["refused"])
-            self.ready = True
+            self.ready = "ready" in message
         if self.died():
             raise HandlerError(f"the handler process did not start: {self.end}")
         self._mind(now)
@@ -152,11 +152,13 @@ class Child:
         return answer
 
     def _read(self) -> Answer | None:
-        try:
-            for message in self._look():
+        """The answer, if it has come. Whoever says anything else is not listened to any more."""
+        for message in self._look():
+            try:
                 if self.action and message["id"] == self.action.id:
                     return Answer(_failure(message["failure"]), int(message["memory"]))
-        except (TypeError, LookupError, ValueError):
+            except (TypeError, LookupError, ValueError):
+                pass  # as good as a stranger's
             self.hung_up = True
         return None
 
@@ -179,13 +181,13 @@ class Child:
         if self.hung_up:
             self.deadline = min(self.deadline, now + GRACE)
 
-    def _look(self) -> list[Any]:
+    def _look(self) -> list[dict[str, Any]]:
         try:
             messages = self._mailbox.look()
         except (OSError, ValueError):
             messages, self.hung_up = [], True
         self.hung_up = self.hung_up or self._mailbox.closed
-        return [message for message in messages if isinstance(message, dict)]
+        return [message if isinstance(message, dict) else {} for message in messages]
 
     def died(self) -> bool:
         """Whether it has ended; it is reaped then, and what it started is killed."""

@@ -63,7 +63,7 @@ class Processes:
 
     def room(self) -> int:
         """Actions that could be called right now; when nothing runs, after `prepare`."""
-        return len(self._idle()) or (0 if self.busy() else self._count)
+        return len(self._idle()) if self.busy() else self._count
 
     def busy(self) -> bool:
         return any(child.action for child in self._children)
@@ -95,19 +95,15 @@ class Processes:
     def finished(self, wait: float) -> list[Attempt]:
         """Waits up to `wait` seconds for a result; kills what is over its time limit.
 
-        Also returns, perhaps with nothing, when a replacement has become ready.
+        Ends sooner, with nothing, when a replacement has become ready: there is room then.
         """
-        running = [child for child in self._children if child.action]
-        if not running:
-            return []
-        starting = [child for child in self._children if not child.ready]
-        touched = self._wait([*running, *starting], wait)
-        self._greet(starting, touched)
-        now = self._clock.monotonic()
-        attempts = [a for c in running if (a := self._attempt(c, now, touched=c in touched))]
-        if self.busy():
-            self._renew()
-        return attempts
+        until = self._clock.monotonic() + wait
+        while self.busy():
+            room = self.room()
+            attempts = self._look(until - self._clock.monotonic())
+            if attempts or self.room() > room or self._clock.monotonic() >= until:
+                return attempts
+        return []
 
     def cancel(self, action_id: int) -> None:
         """The action is not wanted any more: `context.cancelled` is true from now on."""
@@ -123,6 +119,17 @@ class Processes:
         for child in self._dying:
             child.gone(max(until - self._clock.monotonic(), 0.01))
         self._dying.clear()
+
+    def _look(self, seconds: float) -> list[Attempt]:
+        running = [child for child in self._children if child.action]
+        starting = [child for child in self._children if not child.ready]
+        touched = self._wait([*running, *starting], seconds)
+        self._greet(starting, touched)
+        now = self._clock.monotonic()
+        attempts = [a for c in running if (a := self._attempt(c, now, touched=c in touched))]
+        if self.busy():
+            self._renew()
+        return attempts
 
     def _idle(self) -> list[Child]:
         return [child for child in self._children if child.ready and child.action is None]

@@ -12,6 +12,7 @@ LONGEST = 16 * 1024 * 1024
 """Bytes of a message at most: an answer holds an error's class, text and traceback."""
 
 _PART = 16 * 1024  # a buffer for more costs more than a second read
+_PARTS = 16
 _LENGTH = struct.Struct("!I")
 
 
@@ -46,7 +47,7 @@ class Mailbox:
 
     def look(self) -> list[Any]:
         """What has arrived by now; waits for nobody, and reads only so much at a time."""
-        for _ in range(LONGEST // _PART):
+        for _ in range(_PARTS):
             if self.closed or self._fetch(socket.MSG_DONTWAIT) < _PART:
                 break
         messages = [*self._messages]
