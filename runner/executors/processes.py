@@ -74,23 +74,15 @@ class Processes:
 
         Raises HandlerError.
         """
-        promised = self.room()
-        self._renew()
-        while len(self._idle()) < promised and not self._refusal:
-            starting = [child for child in self._children if not child.ready]
-            now = self._clock.monotonic()
-            self._greet(starting, self._wait(starting, max(c.deadline for c in starting) - now))
-            if self._stop.now:
-                raise HandlerError("told to stop before a handler process was ready")
-        if self._refusal:
-            raise self._refusal
+        self._start(self.room())
 
     def submit(self, action: Action) -> None:
         """Starts the action's handler in an idle child; there must be room."""
-        if not self._idle():  # it died between two actions of a window
-            self.prepare()
-        timeout = self._handlers[action.hook].timeout
-        self._idle()[0].start(action, timeout, self._clock.monotonic())
+        child = self._give(action)
+        if child.hung_up:  # it died between two actions of a window, and never had this one
+            child.action = None
+            self._bury(child)
+            self._give(action)
 
     def finished(self, wait: float) -> list[Attempt]:
         """Waits up to `wait` seconds for a result; kills what is over its time limit.
@@ -119,6 +111,24 @@ class Processes:
         for child in self._dying:
             child.gone(max(until - self._clock.monotonic(), 0.01))
         self._dying.clear()
+
+    def _start(self, wanted: int) -> None:
+        self._renew()
+        while len(self._idle()) < wanted and not self._refusal:
+            starting = [child for child in self._children if not child.ready]
+            now = self._clock.monotonic()
+            self._greet(starting, self._wait(starting, max(c.deadline for c in starting) - now))
+            if self._stop.now:
+                raise HandlerError("told to stop before a handler process was ready")
+        if self._refusal:
+            raise self._refusal
+
+    def _give(self, action: Action) -> Child:
+        if not self._idle():
+            self._start(1)
+        child = self._idle()[0]
+        child.start(action, self._handlers[action.hook].timeout, self._clock.monotonic())
+        return child
 
     def _look(self, seconds: float) -> list[Attempt]:
         running = [child for child in self._children if child.action]

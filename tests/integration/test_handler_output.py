@@ -9,6 +9,7 @@ import resource
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from support.executors import action, drain, processes, run
@@ -138,14 +139,14 @@ def test_the_last_words_of_a_child_are_shown(executor, capfd):
 def test_a_hundred_megabytes_fill_no_memory(executor, capfd):
     """All of it is shown, in lines of a bounded length, and the runner stays as small as it was."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with open(os.devnull, "w") as null, sink(null.fileno()):
+    with Path(os.devnull).open("w") as null, Sink(null.fileno()):
         attempt = run(executor, "floods", 1, "[100, 100000]")
         assert attempt.failure is None
         executor.close()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
 
 
-class sink:
+class Sink:
     """stderr goes elsewhere in the block."""
 
     def __init__(self, descriptor: int) -> None:
@@ -172,7 +173,7 @@ def test_a_slow_reader_of_stderr_holds_only_who_prints(tmp_path, monkeypatch, ca
     """Results come all the same, and the time limit ends the one that waits for its output."""
     text = JOBS.replace('@handlers.on("floods")', '@handlers.on("floods", timeout=1)')
     reader, writer = os.pipe()
-    with sink(writer), processes(tmp_path, monkeypatch, text, count=2) as pool:
+    with Sink(writer), processes(tmp_path, monkeypatch, text, count=2) as pool:
         try:
             pool.prepare()
             pool.submit(action("floods", 0, "[1, 1000]"))
@@ -211,7 +212,7 @@ def test_an_stderr_that_is_gone_harms_nobody(executor, capfd):
     """What is printed is then lost, no more."""
     reader, writer = os.pipe()
     os.close(reader)
-    with sink(writer):
+    with Sink(writer):
         assert run(executor, "floods", 1, "[1, 1000]").failure is None
         assert run(executor, "ok", 2).failure is None
     os.close(writer)
@@ -221,7 +222,7 @@ def test_an_stderr_that_never_blocks_gets_everything(executor):
     """Some supervisors hand over such a pipe: it is waited for."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    with sink(writer):
+    with Sink(writer):
         executor.prepare()
         executor.submit(action("floods", 1, "[1, 10000]"))
         text = b""

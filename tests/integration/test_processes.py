@@ -371,14 +371,14 @@ def test_a_worn_child_finishes_what_was_marked_ahead(pool):
 
 
 def test_a_child_that_died_inside_a_window_is_replaced(pool):
-    """Its next action finds a process all the same."""
+    """Its next action finds a process all the same, and is not called crashed."""
     executor = pool(count=1)
     first = pids(executor, 1)[0]
     os.kill(first, signal.SIGKILL)
-    until(lambda: executor._children[0].died())
-    executor._bury(executor._children[0])
+    until(lambda: gone(first))
     executor.submit(action("pid", 2))
     assert drain(executor)[0].failure is None
+    assert int(Path("pid").read_text()) != first
 
 
 def test_a_replacement_gets_ready_beside_those_that_run(pool):
