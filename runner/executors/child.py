@@ -91,7 +91,6 @@ class Child:
                 os.close(self.output.writer)
         self.death = _death_watch(self.process.pid)
         self.ready = False
-        self.hung_up = False
         self.worn = False
         self.calls = 0
         self.action: Action | None = None
@@ -101,7 +100,7 @@ class Child:
         self._parent_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self._killed = False
         self._mailbox = Mailbox(self.channel)
-        self._send({"handlers": list(names), "log_level": log_level})
+        self.hung_up = not self._send({"handlers": list(names), "log_level": log_level})
 
     @property
     def useless(self) -> bool:
@@ -112,14 +111,15 @@ class Child:
         self.action, self.began, self.deadline = action, now, now + timeout
         self.calls += 1
         self.output.belongs_to(action.id)
-        self._send(Job.of(action).message())
+        self.hung_up = not self._send(Job.of(action).message())
 
     def cancel(self) -> None:
         """Tells the handler that its action is not wanted any more, should it ask."""
         if self.action:
             self._send({"cancel": self.action.id})
 
-    def _send(self, message: object) -> None:
+    def _send(self, message: object) -> bool:
+        """Whether it could be sent."""
         data = pack(message)
         try:
             data = data[self.channel.send(data) :]
@@ -128,7 +128,8 @@ class Child:
                 self.channel.sendall(data)
                 self.channel.setblocking(False)
         except OSError:
-            self.hung_up = True
+            return False
+        return True
 
     def greeted(self, now: float) -> bool:
         """Whether it is ready. Raises HandlerError when it cannot be."""
@@ -182,6 +183,8 @@ class Child:
             self.deadline = min(self.deadline, now + GRACE)
 
     def _look(self) -> list[dict[str, Any]]:
+        if self.hung_up:
+            return []
         try:
             messages = self._mailbox.look()
         except (OSError, ValueError):

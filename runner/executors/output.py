@@ -68,7 +68,10 @@ class Output:
 
     def drained(self) -> bool:
         with self._lock:
-            return self._ended or self._shown == self._taken + _waiting(self._reader)
+            if self._ended:
+                return True
+            shown = self._shown == self._taken and not self._unfinished
+            return shown and not _waiting(self._reader)
 
     def _copy(self) -> None:
         poll = select.poll()

@@ -150,7 +150,7 @@ def test_a_thread_over_its_time_may_ask_and_leave_off(start, world):
 
 
 def test_a_handler_learns_that_its_action_was_canceled(start, world):
-    """It alone."""
+    """It alone, and not the one that runs in that thread next."""
     executor = start(2)
     submit(executor, "looks", 1)
     submit(executor, "gated", 2)
@@ -158,6 +158,11 @@ def test_a_handler_learns_that_its_action_was_canceled(start, world):
     executor.cancel(1)
     assert [(a.action.id, a.failure) for a in executor.finished(10)] == [(1, None)]
     assert world.told.is_set()
+    world.told.clear()
+    submit(executor, "looks", 3)
+    world.go.set()
+    assert {a.action.id: a.failure for a in drain(executor)} == {2: None, 3: None}
+    assert not world.told.is_set()
 
 
 def test_when_every_thread_is_held_the_run_ends(start, world, monkeypatch):
