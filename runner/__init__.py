@@ -13,6 +13,7 @@ from runner.core.errors import (
     Retry,
     RunnerError,
     Snooze,
+    SoftTimeout,
 )
 from runner.core.retry import RetryPolicy
 from runner.handlers import Context, Handlers
@@ -40,6 +41,7 @@ __all__ = [
     "RetryPolicy",
     "RunnerError",
     "Snooze",
+    "SoftTimeout",
     "transient",
 ]
 

@@ -141,6 +141,9 @@ class Daemon:
     def _work(self, queue: WorkerQueue, handlers: Handlers) -> None:
         """One queue's worker, from connecting to its end."""
         app = replace(self._app, handlers=handlers)
+        kind = self._settings.executor.partition(":")[0]
+        executor = kind if kind == "inline" else f"{kind}:{queue.children}"
+        settings = replace(self._settings, executor=executor)
         try:
             with app.open() as (database, site):
                 database.patience = OUTAGE
@@ -151,12 +154,11 @@ class Daemon:
                     app,
                     database,
                     site,
-                    ownership=app.ownership(database, site, self._settings),
-                    settings=self._settings,
+                    ownership=app.ownership(database, site, settings),
+                    settings=settings,
                     limits=self._limits,
                     progress=self._progress,
-                    children=queue.children,
-                    poll=self._settings.sleep,
+                    poll=settings.sleep,
                 )
             self._summaries.append(summary)
         except Exception as error:  # noqa: BLE001  told by the thread that waits for us

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.core.limits import Limits
+from runner.executors import logs
 from runner.executors.inline import Inline
 from runner.executors.processes import Processes
+from runner.executors.threads import Threads
 from runner.operations.report import due_count
 from runner.operations.worker import Worker
 from runner.sources.action_scheduler import ActionScheduler
@@ -45,20 +47,13 @@ def drain(
     settings: Settings,
     limits: Limits,
     progress: Progress,
-    children: int = 1,
     poll: float = 0.0,
 ) -> Summary:
     """Works until a limit is reached, and without `poll` (seconds) until nothing is left."""
     if progress.begin:
         progress.begin(due_count(database, site, app.handlers.hooks))
     stop = limits.stop
-    executor = (
-        Inline(app.handlers, app.clock)
-        if settings.inline
-        else Processes(
-            app.handlers, app.names, stop, app.clock, count=children, log_level=app.log_level
-        )
-    )
+    executor = executor_of(app, settings, stop)
     worker = Worker(
         source(database, site, ownership),
         executor,
@@ -78,6 +73,26 @@ def drain(
         return worker.run()
     finally:
         executor.close()
+
+
+def executor_of(app: App, settings: Settings, stop: Stop) -> Processes | Threads | Inline:
+    """Where handlers are called."""
+    kind, _, count = settings.executor.partition(":")
+    if kind == "processes":
+        return Processes(
+            app.handlers,
+            app.names,
+            stop,
+            app.clock,
+            count=int(count),
+            log_level=app.log_level,
+            max_calls=settings.recycle_after,
+            max_memory=settings.recycle_memory * MEGABYTE,
+        )
+    logs.configure(app.log_level)
+    if kind == "threads":
+        return Threads(app.handlers, stop, app.clock, count=int(count))
+    return Inline(app.handlers, app.clock)
 
 
 def source(database: Database, site: Site, ownership: Native) -> ActionScheduler:

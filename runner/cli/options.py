@@ -23,12 +23,15 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def settings_options(*wanted: str) -> Callable[[F], F]:
-    """Adds --config, and a flag for every setting of these sections or names."""
+    """Adds --config, and a flag for every setting of these sections or names; to --executor its
+    short form --inline."""
     flags = [s for s in definitions().values() if s.flag and {s.section, s.name} & {*wanted}]
 
     def decorate(function: F) -> F:
         for setting in reversed(flags):
             function = _option(setting)(function)
+            if setting.name == "executor":
+                function = _INLINE(function)
         return _CONFIG(function)
 
     return decorate
@@ -38,6 +41,12 @@ _CONFIG = click.option(
     "--config",
     metavar="FILE",
     help="Settings' file (default: RUNNER_CONFIG, then runner.toml of the working folder).",
+)
+
+_INLINE = click.option(
+    "--inline",
+    is_flag=True,
+    help="The same as --executor inline, for debugging: nothing can be killed.",
 )
 
 
@@ -56,6 +65,10 @@ def _option(setting: Setting) -> Callable[[F], F]:
 def resolved(options: Mapping[str, Any]) -> Resolved:
     """The settings, given a command's options: those that are settings, and `config`."""
     given = {name: options[name] for name in definitions() if name in options}
+    if options.get("inline"):
+        if given["executor"] not in {None, "inline"}:
+            raise UsageError("--inline and --executor cannot be given together")
+        given["executor"] = "inline"
     return resolve(given, os.environ, options.get("config"))
 
 

@@ -12,6 +12,7 @@ from runner.cli import complain
 from runner.cli.options import log_level, make_app, resolved, settings_options
 from runner.cli.outcomes import sentence
 from runner.cli.run import report
+from runner.config import Rank
 from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.signals import Stop
@@ -19,11 +20,12 @@ from runner.daemon import Daemon, Watch, lanes
 from runner.systemd import Notifier
 
 if TYPE_CHECKING:
-    from runner.config import Settings
+    from runner.config import Resolved, Settings
     from runner.core.model import Settlement
     from runner.handlers import Handlers
 
-DEFAULT = (WorkerQueue(REST, 2),)
+CHILDREN = 2
+"""Of a daemon that is not told how many."""
 
 EPILOG = """\b
 Examples:
@@ -44,8 +46,8 @@ Exit codes: 0 told to stop or a limit reached, 1 could not work, 2 usage, 78 con
 
 @click.command("work", epilog=EPILOG)
 @settings_options(
-    "database", "handlers", "work", "mode", "batch_size", "groups", "exclude_groups", "time_limit",
-    "max_jobs", "memory_limit", "expiry",
+    "database", "handlers", "work", "mode", "executor", "batch_size", "groups", "exclude_groups",
+    "time_limit", "max_jobs", "memory_limit", "recycle_after", "recycle_memory", "expiry",
 )  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def command(*, quiet: bool, **flags: Any) -> int:
@@ -58,7 +60,7 @@ def command(*, quiet: bool, **flags: Any) -> int:
     settings = found.settings
     app = make_app(found)
     app.log_level = log_level(quiet=quiet)
-    worked = lanes(settings.queues or DEFAULT, app.handlers)
+    worked = lanes(_queues(found), app.handlers)
     _check_grace(settings, app.handlers)
     stop, notifier = Stop(), Notifier.from_environment(os.environ)
     watch = Watch(
@@ -71,6 +73,13 @@ def command(*, quiet: bool, **flags: Any) -> int:
     notifier.stopping()
     report(summary, quiet=quiet, as_json=False)
     return 128 + stop.number if stop.now and stop.number else 0
+
+
+def _queues(found: Resolved) -> tuple[WorkerQueue, ...]:
+    """Those that were asked for, or one with as many places as the executor has."""
+    count = found.settings.executor.partition(":")[2]
+    children = CHILDREN if found.rank("executor") == Rank.DEFAULT else int(count or 1)
+    return found.settings.queues or (WorkerQueue(REST, children),)
 
 
 def _check_grace(settings: Settings, handlers: Handlers) -> None:

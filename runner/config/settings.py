@@ -3,6 +3,7 @@ tables of `runner config` are derived from here."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
@@ -23,6 +24,9 @@ MODES = ("auto", "native")
 LONGEST = 31_536_000
 """Seconds of the longest duration: a year."""
 
+
+MOST_PLACES = 100
+"""Children or threads of one runner at most: more than that is a slip of the pen."""
 
 T = TypeVar("T")
 
@@ -124,6 +128,17 @@ def _time_of_day(text: str) -> str:
     return text
 
 
+def _executor(text: str) -> str:
+    """`processes:N`, `threads:N` or `inline`."""
+    kind, _, count = text.partition(":")
+    if kind in {"processes", "threads"}:
+        with contextlib.suppress(ValueError):
+            return f"{kind}:{_whole(count, 1, MOST_PLACES)}"
+    if text != "inline":
+        raise ValueError(f"processes:N or threads:N, N from 1 to {MOST_PLACES}, or inline")
+    return text
+
+
 def _define(default: T, section: str, help_: str, read: Callable[[str], Any], **facts: Any) -> T:
     made = {"default": default, "section": section, "help": help_, "read": read, **facts}
     return field(default=default, metadata={"setting": made})
@@ -153,8 +168,8 @@ def _chosen(default: str, section: str, choices: tuple[str, ...], help_: str, **
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the runner can be told. Durations are in seconds, 0 is no limit; `memory_limit` is in
-    megabytes. Empty texts and tuples mean that nothing was said."""
+    """What the runner can be told. Durations are in seconds, 0 is no limit; `memory_limit` and
+    `recycle_memory` are in megabytes. Empty texts and tuples mean that nothing was said."""
 
     dsn: str = _define(
         "", "database", "mysql://user@host:port/database, without password.", _dsn,
@@ -200,6 +215,14 @@ class Settings:
         0, "Begin nothing once the runner or a child used more than this; 0 is no limit.",
         metavar="MB",
     )  # fmt: skip
+    executor: str = _define(
+        "processes:1", "run", "Where handlers are called: in N processes, which can be killed, in N"
+        " threads, which cannot, or inline.", _executor, metavar="processes:N|threads:N|inline",
+    )  # fmt: skip
+    recycle_after: int = _count(5000, "Replace a child after this many calls; 0 is never.")
+    recycle_memory: int = _count(
+        0, "Replace a child that holds more than this after a call; 0 is no limit.", metavar="MB",
+    )  # fmt: skip
     pause: float = _duration(0.0, "Rest between batches.")
     expiry: int = _count(
         TIMEOUT, "Seconds without a sign of life after which work counts as abandoned.", least=1,
@@ -223,10 +246,6 @@ class Settings:
     )  # fmt: skip
     force: bool = _define(
         False, "run", "Run although another run is at work on this site.", bool,
-        flag_only=True, switch=True,
-    )  # fmt: skip
-    inline: bool = _define(
-        False, "run", "Call handlers in this process, for debugging: nothing can be killed.", bool,
         flag_only=True, switch=True,
     )  # fmt: skip
 

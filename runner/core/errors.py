@@ -13,6 +13,7 @@ RunnerError                 the runner cannot do its work (exit 1); the text is 
 └── HandlerError            a handler module or registration is wrong
 Control                     raised inside a handler to say what happened
 ├── Retry, Snooze, Fail, Cancel
+SoftTimeout                 raised in a handler that takes longer than its soft_timeout
 """
 
 from __future__ import annotations
@@ -111,3 +112,16 @@ class Cancel(Control):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
+
+
+class SoftTimeout(Exception):
+    """Raised inside a handler when its `soft_timeout` (seconds) is over, so that it can clean up
+    before its process is killed. Left alone it is an error like any other, retried by policy.
+
+    It is no TimeoutError: that is an OSError, and an `except OSError` around the slow call would
+    take it for a failure of the network and go on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"still running after {seconds:g} seconds")
+        self.seconds = seconds

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from runner.core.clock import Clock
     from runner.core.signals import Stop
 
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in one unit of ru_maxrss."""
+
 
 @dataclass(slots=True)
 class Limits:
@@ -62,7 +65,6 @@ class Limits:
 
 def peak_memory() -> int:
     """Peak resident memory of this process and its ended children, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return max(own, children) * unit
+    return max(own, children) * MAXRSS_UNIT

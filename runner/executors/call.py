@@ -7,7 +7,7 @@ import inspect
 import math
 import sys
 import traceback
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,13 @@ from runner.core.errors import Cancel, Control, Fail, Retry, Snooze
 from runner.core.http_errors import retry_after
 from runner.core.model import HandlerFailure
 from runner.core.retry import PERMANENT, RETRY, class_names
+from runner.executors.soft import SoftDeadline
 from runner.handlers.binding import Unbound, name_of
-from runner.handlers.context import Context
+from runner.handlers.context import Context, never
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.core.model import Action
     from runner.handlers.registry import Handler, Handlers
 
@@ -46,28 +49,31 @@ class Job:
         return cls(action.id, action.hook, action.args_text, action.group, action.attempt, at)
 
     def message(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
-def call(handlers: Handlers, job: Job) -> HandlerFailure | None:
+def call(
+    handlers: Handlers, job: Job, cancelled: Callable[[], bool] = never
+) -> HandlerFailure | None:
     """Runs the handler of the job's hook. None when it returned; never raises."""
     try:
         handler = handlers[job.hook]
         positional, named = handler.signature.bind(decode(job.args_text, None))
         if handler.signature.takes_context:
-            positional.insert(0, _context(handler, job))
+            positional.insert(0, _context(handler, job, cancelled))
     except Unbound as error:
         return HandlerFailure("unbound", str(error))
     except BaseException as error:  # noqa: BLE001  whatever it is, the action failed
         return failure(error)
     try:
-        result = handler.function(*positional, **named)
-        if inspect.isgenerator(result) or inspect.isasyncgen(result):
-            return HandlerFailure("fail", "the handler returned a generator, which never ran")
-        if inspect.iscoroutine(result):
-            import asyncio  # noqa: PLC0415  only for async handlers
+        with SoftDeadline(handler.soft_timeout):
+            result = handler.function(*positional, **named)
+            if inspect.isgenerator(result) or inspect.isasyncgen(result):
+                return HandlerFailure("fail", "the handler returned a generator, which never ran")
+            if inspect.iscoroutine(result):
+                import asyncio  # noqa: PLC0415  only for async handlers
 
-            asyncio.run(result)
+                asyncio.run(result)
     except BaseException as error:  # noqa: BLE001  sys.exit in a handler is a failed action
         return _classified(failure(error), error, handler, job)
     finally:
@@ -146,7 +152,7 @@ def _text(error: BaseException) -> str:
         return "(its message cannot be shown)"
 
 
-def _context(handler: Handler, job: Job) -> Context:
+def _context(handler: Handler, job: Job, cancelled: Callable[[], bool]) -> Context:
     try:
         at = None if job.scheduled_at is None else datetime.fromtimestamp(job.scheduled_at, UTC)
     except (ValueError, OverflowError, OSError):
@@ -159,4 +165,5 @@ def _context(handler: Handler, job: Job) -> Context:
         max_attempts=handler.retry.attempts,
         scheduled_at=at,
         timeout=handler.timeout,
+        asked=cancelled,
     )

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from runner.core.model import Attempt
+from runner.executors import logs
 from runner.executors.call import Job, call
 
 if TYPE_CHECKING:
@@ -43,8 +44,12 @@ class Inline:
             began = self._clock.monotonic()
             with contextlib.redirect_stdout(sys.stderr):
                 failure = call(self._handlers, Job.of(action))
+            logs.traceback(failure, action.id)
             attempts.append(Attempt(action, self._clock.monotonic() - began, failure))
         return attempts
+
+    def cancel(self, action_id: int) -> None:
+        """Nobody can be told: the handler keeps this very thread busy."""
 
     def close(self) -> None:
         self._waiting.clear()

@@ -2,24 +2,17 @@
 
 The runner keeps the time, the heartbeat and all writing; a child only calls handlers. A child is
 a fresh interpreter, not a fork: it inherits no database connection, and neither does the one that
-replaces it after a kill.
+replaces it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import select
-import signal
-import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from runner.core.errors import HandlerError
 from runner.core.model import Attempt, HandlerFailure
-from runner.executors.call import Job
-from runner.executors.wire import receive, send
+from runner.executors.child import Answer, Child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,101 +22,20 @@ if TYPE_CHECKING:
     from runner.core.signals import Stop
     from runner.handlers.registry import Handlers
 
-START_TIMEOUT = 60.0
-"""Seconds a child may take to import the handlers."""
+CLOSING = 2.0
+"""Seconds that the end of killed children, and what they printed last, is waited for."""
 
-_BOOTSTRAP = (
-    "import sys; fd, parent, *sys.path = sys.argv[1:]; "
-    "from runner.executors.child import main; main(int(fd), int(parent))"
-)
-
-
-class Child:
-    """One child process and the action it runs."""
-
-    def __init__(self, names: Sequence[str], log_level: str) -> None:
-        self.channel, theirs = socket.socketpair()
-        with theirs:
-            self.process = self._spawn(theirs.fileno())
-        self.death = _death_watch(self.process.pid)
-        self.action: Action | None = None
-        self.began = 0.0
-        self.deadline = 0.0
-        self.channel.settimeout(START_TIMEOUT)
-        self._get_ready({"handlers": list(names), "log_level": log_level})
-
-    def _spawn(self, descriptor: int) -> subprocess.Popen[bytes]:
-        path = [entry or str(os.getcwd()) for entry in sys.path]  # noqa: PTH109
-        try:
-            return subprocess.Popen(  # noqa: S603  our own interpreter
-                [sys.executable, "-c", _BOOTSTRAP, str(descriptor), str(os.getpid()), *path],
-                pass_fds=(descriptor,),
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # what handlers print must not mix with the runner's own output
-                start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
-            )
-        except OSError as error:
-            self.channel.close()
-            raise HandlerError(f"cannot start a process for handlers: {error}") from error
-
-    def _get_ready(self, orders: dict[str, object]) -> None:
-        answer = None
-        with contextlib.suppress(TimeoutError, ConnectionError):
-            send(self.channel, orders)
-            answer = receive(self.channel)
-        if not answer or "ready" not in answer:
-            self.kill()
-            raise HandlerError((answer or {}).get("refused") or "the handler process did not start")
-
-    def start(self, action: Action, timeout: float, now: float) -> None:
-        self.action, self.began, self.deadline = action, now, now + timeout
-        with contextlib.suppress(ConnectionError):  # a dead child is noticed when it is read
-            send(self.channel, Job.of(action).message())
-
-    def result(self) -> tuple[HandlerFailure | None, int]:
-        """What the call came to, and the child's peak memory in bytes.
-
-        The child is gone afterwards if it died.
-        """
-        if self.died():
-            self.channel.settimeout(0.0)  # a fork may hold the channel: wait for nobody
-        answer = None
-        with contextlib.suppress(TimeoutError, BlockingIOError, ValueError):
-            answer = receive(self.channel)
-        if answer is None or self.action is None or answer.get("id") != self.action.id:
-            return self._obituary(), 0
-        failure = answer["failure"]
-        return (None if failure is None else _failure(failure)), answer["memory"]
-
-    def _obituary(self) -> HandlerFailure:
-        """Why the process died, with pid and exit code or signal."""
-        try:
-            code = self.process.wait(1)  # it closed its end: it is dying, if not dead
-        except subprocess.TimeoutExpired:
-            code = None
-        pid = self.process.pid
-        self.kill()
-        if code is None:
-            return HandlerFailure("crash", f"the handler process {pid} closed its channel")
-        how = f"exit code {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
-        return HandlerFailure("crash", f"the handler process {pid} died: {how}")
-
-    def died(self) -> bool:
-        return self.process.poll() is not None
-
-    def kill(self) -> None:
-        """Kills the child and what it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.channel.close()
-        if self.death is not None:
-            os.close(self.death)
-            self.death = None
+_BLIND = 0.05
+"""Seconds between looks at a child that hung up, where a death cannot be watched."""
 
 
 class Processes:
-    """`count` children, started by `prepare`. `names` are handlers as `module:attribute`."""
+    """`count` children, started by `prepare`. `names` are handlers as `module:attribute`.
+
+    A child is replaced after `max_calls` calls, and when it holds more than `max_memory` bytes
+    after one (0 is no limit), and when `stop` was asked for a reload. A replacement gets ready beside the children that run: nobody waits
+    for it, and no action begins before it is ready.
+    """
 
     def __init__(
         self,
@@ -134,6 +46,8 @@ class Processes:
         *,
         count: int = 1,
         log_level: str = "INFO",
+        max_calls: int = 0,
+        max_memory: int = 0,
     ) -> None:
         self._handlers = handlers
         self._names = names
@@ -141,97 +55,165 @@ class Processes:
         self._clock = clock
         self._count = count
         self._log_level = log_level
+        self._max_calls = max_calls
+        self._max_memory = max_memory
         self._children: list[Child] = []
+        self._dying: list[Child] = []
+        self._refusal: HandlerError | None = None
+        self._reloads = stop.reloads
 
     def room(self) -> int:
-        """Actions that could be called right now."""
-        return self._count - sum(child.action is not None for child in self._children)
+        """Actions that could be called right now; when nothing runs, after `prepare`."""
+        return len(self._idle()) if self.busy() else self._count
 
     def busy(self) -> bool:
         return any(child.action for child in self._children)
 
     def prepare(self) -> None:
-        """Starts the children that are missing, so that one that cannot start is known before
-        an action begins. Raises HandlerError."""
-        for child in [c for c in self._children if c.action is None and c.died()]:
-            self._bury(child)
-        while len(self._children) < self._count:
-            self._children.append(Child(self._names, self._log_level))
+        """Starts the children that are missing, and waits until there are as many ready ones as
+        there was room: one that cannot start is known before an action begins.
+
+        Raises HandlerError.
+        """
+        self._start(self.room())
 
     def submit(self, action: Action) -> None:
         """Starts the action's handler in an idle child; there must be room."""
-        child = next(child for child in self._children if child.action is None)
-        child.start(action, self._handlers[action.hook].timeout, self._clock.monotonic())
+        child = self._give(action)
+        if child.hung_up:  # it died between two actions of a window, and never had this one
+            child.action = None
+            self._bury(child)
+            self._give(action)
 
     def finished(self, wait: float) -> list[Attempt]:
-        """Waits up to `wait` seconds for a result; kills what is over its time limit."""
+        """Waits up to `wait` seconds for a result; kills what is over its time limit.
+
+        Ends sooner, with nothing, when a replacement has become ready: there is room then.
+        """
+        until = self._clock.monotonic() + wait
+        while self.busy():
+            room = self.room()
+            attempts = self._look(until - self._clock.monotonic())
+            if attempts or self.room() > room or self._clock.monotonic() >= until:
+                return attempts
+        return []
+
+    def cancel(self, action_id: int) -> None:
+        """The action is not wanted any more: `context.cancelled` is true from now on."""
+        for child in self._children:
+            if child.action and child.action.id == action_id:
+                child.cancel()
+
+    def close(self) -> None:
+        """Kills every child. Waits a little for their end, and for nobody for ever."""
+        for child in [*self._children]:
+            self._bury(child)
+        until = self._clock.monotonic() + CLOSING
+        for child in self._dying:
+            child.gone(max(until - self._clock.monotonic(), 0.01))
+        self._dying.clear()
+
+    def _start(self, wanted: int) -> None:
+        self._renew()
+        while len(self._idle()) < wanted and not self._refusal:
+            starting = [child for child in self._children if not child.ready]
+            now = self._clock.monotonic()
+            self._greet(starting, self._wait(starting, max(c.deadline for c in starting) - now))
+            if self._stop.now:
+                raise HandlerError("told to stop before a handler process was ready")
+        if self._refusal:
+            raise self._refusal
+
+    def _give(self, action: Action) -> Child:
+        if not self._idle():
+            self._start(1)
+        child = self._idle()[0]
+        child.start(action, self._handlers[action.hook].timeout, self._clock.monotonic())
+        return child
+
+    def _look(self, seconds: float) -> list[Attempt]:
         running = [child for child in self._children if child.action]
-        if not running:
-            return []
+        starting = [child for child in self._children if not child.ready]
+        touched = self._wait([*running, *starting], seconds)
+        self._greet(starting, touched)
         now = self._clock.monotonic()
-        patience = min(wait, *(child.deadline - now for child in running))
-        readable = self._wait(running, max(patience, 0.0))
-        now = self._clock.monotonic()
-        attempts = []
-        for child in running:
-            if child.channel in readable:
-                attempts.append(self._end(child))
-            elif self._stop.now:
-                attempts.append(self._end(child, _INTERRUPTED))
-            elif now >= child.deadline:
-                attempts.append(self._end(child, self._overrun(child)))
+        attempts = [a for c in running if (a := self._attempt(c, now, touched=c in touched))]
+        if self.busy():
+            self._renew()
         return attempts
 
-    def _wait(self, running: Sequence[Child], seconds: float) -> set[object]:
-        channels = {child.channel.fileno(): child.channel for child in running}
-        channels |= {child.death: child.channel for child in running if child.death is not None}
+    def _idle(self) -> list[Child]:
+        return [child for child in self._children if child.ready and child.action is None]
+
+    def _renew(self) -> None:
+        """Replaces the idle children that are dead or worn, and waits for nobody."""
+        self._dying = [child for child in self._dying if not child.gone()]
+        if self._reloads != self._stop.reloads:
+            self._reloads = self._stop.reloads
+            for child in self._children:
+                child.worn = True
+        for child in self._idle():
+            if child.worn or child.died():
+                self._bury(child)
+        try:
+            while len(self._children) < self._count and not self._refusal:
+                now = self._clock.monotonic()
+                self._children.append(Child(self._names, self._log_level, now))
+        except (OSError, RuntimeError) as error:  # RuntimeError: a thread too many
+            self._refusal = HandlerError(f"cannot start a process for handlers: {error}")
+
+    def _wait(self, children: Sequence[Child], seconds: float) -> set[Child]:
+        """Waits until one of them has something to say, has died or is over its time, or until an
+        end is wanted now. Which of them are worth asking."""
+        now = self._clock.monotonic()
+        seconds = min(seconds, *(child.deadline - now for child in children))
+        watched = {}
+        for child in children:
+            if child.death is not None:
+                watched[child.death] = child
+            if not child.hung_up:
+                watched[child.channel.fileno()] = child
+            elif child.death is None:
+                seconds = min(seconds, _BLIND)
         poll = select.poll()
-        for descriptor in (*channels, self._stop.wakeup):
+        for descriptor in (*watched, self._stop.wakeup):
             poll.register(descriptor, select.POLLIN)
-        return {channels.get(descriptor) for descriptor, _ in poll.poll(seconds * 1000)}
+        events = poll.poll(max(seconds, 0.0) * 1000)
+        heard = {watched[descriptor] for descriptor, _ in events if descriptor in watched}
+        return heard | {child for child in children if child.hung_up}
 
-    def _overrun(self, child: Child) -> HandlerFailure:
-        seconds = child.deadline - child.began
-        return HandlerFailure("timeout", f"timed out after {seconds:g} seconds and was killed")
+    def _greet(self, starting: Sequence[Child], touched: set[Child]) -> None:
+        """Notes which children have become ready, and that one cannot."""
+        now = self._clock.monotonic()
+        for child in starting:
+            try:
+                if child in touched or now >= child.deadline:
+                    child.greeted(now)
+            except HandlerError as error:
+                self._refusal = error
+                self._bury(child)
 
-    def _end(self, child: Child, killed: HandlerFailure | None = None) -> Attempt:
-        action = child.action
-        assert action is not None  # noqa: S101  only running children end
-        failure, memory = (killed, 0) if killed else child.result()
-        if killed or child.died():
+    def _attempt(self, child: Child, now: float, *, touched: bool) -> Attempt | None:
+        """How the child's action ended, or None while it runs."""
+        answer = child.answer() if touched else None
+        answer = answer or child.give_up(now, at_once=_INTERRUPTED if self._stop.now else None)
+        if answer is None or child.action is None:
+            return None
+        action, child.action = child.action, None
+        if child.useless:
             self._bury(child)
-        child.action = None
-        return Attempt(action, self._clock.monotonic() - child.began, failure, memory)
+        child.worn = child.worn or self._is_worn(child, answer)
+        return Attempt(action, now - child.began, answer.failure, answer.memory)
+
+    def _is_worn(self, child: Child, answer: Answer) -> bool:
+        if self._max_calls and child.calls >= self._max_calls:
+            return True
+        return bool(self._max_memory) and (child.memory() or answer.memory) > self._max_memory
 
     def _bury(self, child: Child) -> None:
         child.kill()
         self._children.remove(child)
-
-    def close(self) -> None:
-        for child in self._children:
-            child.kill()
-        self._children.clear()
-
-
-def _death_watch(pid: int) -> int | None:
-    """A descriptor that becomes readable when the process dies (Linux): its channel may live on
-    in what it forked."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # another system, an old kernel, or a sandbox
-        return None
+        self._dying.append(child)
 
 
 _INTERRUPTED = HandlerFailure("interrupted", "the runner was told to stop at once")
-
-
-def _failure(fields: dict[str, object]) -> HandlerFailure:
-    lineage = fields.pop("lineage", ())
-    return HandlerFailure(**fields, lineage=tuple(lineage))  # type: ignore[arg-type]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
     from datetime import datetime
+
+
+def never() -> bool:
+    """Nobody has canceled the action."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,7 @@ class Context:
 
     `attempt` is the number of this try, from 1, of `max_attempts`. `scheduled_at` is the aware
     UTC time of this instance, None for an async action. `timeout` is in seconds: when it is
-    over, the process that runs the handler is killed.
+    over, the process that runs the handler is killed. `asked` is how `cancelled` finds out.
     """
 
     action_id: int
@@ -26,6 +32,15 @@ class Context:
     max_attempts: int
     scheduled_at: datetime | None
     timeout: float
+    asked: Callable[[], bool] = field(default=never, repr=False, compare=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody canceled the action while it runs: a long handler may look now and
+        then, and leave off. Known some seconds after the fact, with the runner's heartbeat; never
+        with the executor `inline`. What the handler then returns or raises changes nothing.
+        """
+        return self.asked()
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

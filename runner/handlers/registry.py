@@ -25,7 +25,8 @@ DEFAULT_TIMEOUT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One hook's callable. `timeout` is in seconds: then its process is killed.
+    """One hook's callable. Both times are in seconds from its start: after `soft_timeout`
+    SoftTimeout is raised in it, after `timeout` its process is killed.
 
     `classify` is asked about each error, in that process: "retry", "permanent", a number of
     seconds after which to retry, or None to leave it to `retry`.
@@ -43,6 +44,7 @@ class Handler:
     idempotent: bool = False
     classify: Classifier | None = None
     queue: str = ""
+    soft_timeout: float | None = None
 
     @property
     def name(self) -> str:
@@ -66,6 +68,7 @@ class Handlers:
         *hooks: str,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        soft_timeout: float | None = None,
         retry_on: Errors | None = None,
         give_up_on: Errors | None = None,
         classify: Classifier | None = None,
@@ -76,7 +79,9 @@ class Handlers:
 
         `retry_on` and `give_up_on` are those of RetryPolicy: given here they stand in place of
         the policy's, which stand in place of the registry's. `classify` is asked about errors
-        that neither names: see Handler. `idempotent` allows fast windows: after a crash of the
+        that neither names: see Handler. After `soft_timeout` seconds SoftTimeout is raised in the
+        handler, so that it can clean up (in a process of its own and inline, not in threads, and
+        not before code in C returns). `idempotent` allows fast windows: after a crash of the
         runner, an action of a window may run again although it had been done, and is counted as
         begun although it had not.
 
@@ -89,7 +94,7 @@ class Handlers:
 
         def register(function: Function) -> Function:
             for hook in hooks:
-                _check(hook, policy, seconds, classifier)
+                _check(hook, policy, seconds, soft_timeout, classifier)
                 self._add(
                     Handler(
                         hook,
@@ -100,6 +105,7 @@ class Handlers:
                         idempotent=idempotent,
                         classify=classifier,
                         queue=queue,
+                        soft_timeout=soft_timeout,
                     )
                 )
             return function
@@ -162,12 +168,23 @@ class Handlers:
         return len(self._by_hook)
 
 
-def _check(hook: str, policy: RetryPolicy, timeout: float, classify: Classifier | None) -> None:
+def _check(
+    hook: str,
+    policy: RetryPolicy,
+    timeout: float,
+    soft_timeout: float | None,
+    classify: Classifier | None,
+) -> None:
     """Refuses, where it is written, what would fail at the first action. Raises HandlerError."""
     if not hook or len(hook) > LONGEST_HOOK:
         raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} characters")
     if not timeout > 0:
         raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
+    if soft_timeout is not None and not 0 < soft_timeout < timeout:
+        raise HandlerError(
+            f"hook {hook}: the soft_timeout must be more than 0 seconds and less than the"
+            f" timeout ({timeout:g})"
+        )
     if not isinstance(policy, RetryPolicy):
         raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
     if classify is not None and not callable(classify):

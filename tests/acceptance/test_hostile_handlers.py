@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 from support.waiting import gone, until
@@ -203,7 +206,7 @@ def test_every_hostile_action_is_settled_and_the_next_one_runs(cli, site, subtes
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["claimed"], summary["lost"]) == (len(hostile) + len(innocent), 0)
-    assert done.stderr == "printed\n" * 3
+    assert done.stderr == f"[action {hostile['prints']}] printed\n" * 3
     for hook, (status, line) in ENDS.items():
         with subtests.test(hook):
             row, logs = site.row(hostile[hook]), site.logs(hostile[hook])
@@ -499,7 +502,8 @@ def test_the_handler_process_never_holds_the_database_connection(cli, site, serv
     assert len({facts["pid"] for facts in seen}) == 3
 
 
-def test_what_handlers_log_goes_to_stderr_with_the_action_s_id(cli, site):
+@pytest.mark.parametrize("executor", ["processes:1", "threads:1", "inline"])
+def test_what_handlers_log_goes_to_stderr_with_the_action_s_id(cli, site, executor):
     """From INFO on, quietly from WARNING on; with --debug also the traceback of a failure."""
     cli.module(
         "jobs",
@@ -518,12 +522,157 @@ def test_what_handlers_log_goes_to_stderr_with_the_action_s_id(cli, site):
         ("debug", ["--debug"], []),
     ):
         site.add("py_log", at=1_700_000_000)
-        done = cli(*before, "run", "--handlers", "jobs:handlers", *after)
+        done = cli(*before, "run", "--handlers", "jobs:handlers", "--executor", executor, *after)
         assert done.returncode == 0
         shown[name] = done.stderr.splitlines()
     assert shown["plain"] == [
-        "INFO runner.handler.py_log action 1: told", "WARNING runner.handler.py_log action 1: warned",
-    ]  # fmt: skip
-    assert shown["quiet"] == ["WARNING runner.handler.py_log action 2: warned"]
-    assert "LookupError: gone" in shown["debug"]
-    assert any(line.startswith("Traceback") or "Traceback" in line for line in shown["debug"])
+        "[action 1] INFO runner.handler.py_log: told",
+        "[action 1] WARNING runner.handler.py_log: warned",
+    ]
+    assert shown["quiet"] == ["[action 2] WARNING runner.handler.py_log: warned"]
+    assert any(line.endswith("LookupError: gone") for line in shown["debug"])
+    assert any("DEBUG runner.handler: Traceback" in line for line in shown["debug"])
+    assert executor != "processes:1" or "[action 3] LookupError: gone" in shown["debug"]
+
+
+SWARM = (
+    HEAD
+    + r"""
+import ctypes, resource, threading
+
+class Hollow(Exception):
+    def __reduce__(self):
+        raise TypeError("cannot be pickled")
+    def __str__(self):
+        raise ValueError("cannot be printed")
+    __repr__ = __str__
+
+@handlers.on("neighbour")
+def neighbour(number):
+    time.sleep(0.02)
+
+@handlers.on("loops_in_c", timeout=1)
+def loops_in_c():
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+@handlers.on("ignores_everything", timeout=1)
+def ignores_everything():
+    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+
+@handlers.on("stops_itself", timeout=1)
+def stops_itself():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+@handlers.on("forks_and_exits", timeout=5)
+def forks_and_exits():
+    if os.fork() == 0:
+        time.sleep(600)
+    os._exit(3)
+
+@handlers.on("segfaults")
+def segfaults():
+    ctypes.string_at(0)
+
+@handlers.on("takes_4_gb")
+def takes_4_gb():
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    bytearray(4 << 30)
+
+@handlers.on("is_killed_for_memory")
+def is_killed_for_memory():
+    bytearray(b"x") * (200 << 20)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@handlers.on("closes_all", timeout=5)
+def closes_all():
+    os.closerange(0, 1024)
+    time.sleep(60)
+
+@handlers.on("prints_100_mb", timeout=60)
+def prints_100_mb():
+    for _ in range(1000):
+        print("0123456789" * 10_000)
+
+@handlers.on("prints_rubbish")
+def prints_rubbish():
+    for _ in range(100):
+        os.write(1, os.urandom(10_000))
+
+@handlers.on("never_ends_its_line", timeout=1)
+def never_ends_its_line():
+    while True:
+        os.write(2, b"." * 1000)
+
+@handlers.on("raises_hollow")
+def raises_hollow():
+    raise Hollow
+
+@handlers.on("swallows_its_soft_end", timeout=2, soft_timeout=0.5)
+def swallows_its_soft_end():
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+)
+
+FATES = {
+    "loops_in_c": (1, r"timed out after 1 seconds and was killed"),
+    "ignores_everything": (1, r"timed out after 1 seconds and was killed"),
+    "stops_itself": (1, r"timed out after 1 seconds and was killed"),
+    "forks_and_exits": (5, r"the handler process \d+ died: exit code 3(, peak memory \d+ MB)?"),
+    "segfaults": (0, r"the handler process \d+ died: killed by SIGSEGV(, peak memory \d+ MB)?"),
+    "takes_4_gb": (0, r"MemoryError"),
+    "is_killed_for_memory": (
+        0, r"the handler process \d+ died: killed by SIGKILL, peak memory 2\d\d MB \(out of memory\?\)",
+    ),
+    "closes_all": (5, r"the handler process \d+ lost its channel and was killed"),
+    "prints_100_mb": (60, None),
+    "prints_rubbish": (0, None),
+    "never_ends_its_line": (1, r"timed out after 1 seconds and was killed"),
+    "raises_hollow": (0, r"Hollow: \(its message cannot be shown\)"),
+    "swallows_its_soft_end": (2, r"timed out after 2 seconds and was killed"),
+}  # fmt: skip
+"""For each handler of SWARM its deadline in seconds (0: it ends at once), and what the log says."""
+
+
+def test_a_swarm_of_hostile_handlers_delays_no_neighbour(cli, site, subtests):
+    """With three children: each is settled within its deadline and 5 seconds, each neighbour within
+    5 seconds of its start; nothing is lost, and the runner stays small."""
+    cli.module("jobs", SWARM)
+    hostile, neighbours = {}, []
+    for number, hook in enumerate(FATES):
+        hostile[hook] = site.add(hook, at=DUE + 2 * number)
+        neighbours += [site.add("neighbour", (n,), at=DUE + 2 * number + 1) for n in range(5)]
+    with (cli.folder / "shown").open("wb") as shown:
+        done = subprocess.run(
+            cli.command(*RUN, "--json", "--executor", "processes:3"), cwd=cli.folder, env=cli.env(),
+            stdout=subprocess.PIPE, stderr=shown, text=True, timeout=100, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0
+    summary = json.loads(done.stdout)
+    assert (summary["claimed"], summary["lost"]) == (len(hostile) + len(neighbours), 0)
+    assert (cli.folder / "shown").stat().st_size > 100_000_000
+    for hook, (deadline, fate) in FATES.items():
+        with subtests.test(hook):
+            last = site.logs(hostile[hook])[-1]
+            assert last == COMPLETE if fate is None else re.fullmatch(FAILED + fate, last), last
+            assert took(site, hostile[hook]) <= deadline + 5
+    for action in neighbours:
+        assert site.logs(action)[1:] == ["action started via Python runner", COMPLETE]
+        assert took(site, action) <= 5
+    assert site.rows("claims") == []
+
+
+def took(site, action: int) -> int:
+    """Seconds from an action's start to its end, by its log."""
+    rows = [row for row in site.rows("logs") if row["action_id"] == str(action)]
+    begun, ended = (datetime.fromisoformat(row["log_date_gmt"]) for row in rows[-2:])
+    return (ended - begun).total_seconds()

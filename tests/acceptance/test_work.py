@@ -181,6 +181,32 @@ def test_systemd_hears_of_it(daemon, tmp_path):
     assert heard[0] == "READY=1"
 
 
+def test_sighup_has_children_load_changed_code(daemon, cli, site):
+    """After a reload the next action is run by what the handlers' module says now."""
+    process = daemon()
+    first = site.add("quick", [1], at=DUE)
+    until(lambda: site.row(first)["status"] == "complete")
+    changed = "def quick(number=0):\n    raise RuntimeError('changed code')"
+    cli.module("jobs", JOBS.replace("def quick(number=0):\n    pass", changed))
+    process.send_signal(signal.SIGHUP)
+    until(lambda: not int(status(process.pid)["ShdPnd"], 16))
+    second = site.add("quick", [2], at=DUE)
+    until(lambda: site.row(second)["status"] == "failed")
+    assert "changed code" in site.logs(second)[-1]
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+
+
+@pytest.mark.parametrize("executor", ["threads:2", "inline"])
+def test_other_executors(daemon, site, executor):
+    """Handlers may run in threads, or in the daemon itself."""
+    process = daemon("--executor", executor)
+    actions = [site.add("quick", [n], at=DUE) for n in range(5)]
+    until(lambda: site.statuses() == {"complete": len(actions)})
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+
+
 WRONG = {
     "queue string": (("--queues", "mail"), 2, ["--queues", "payments:4,mail:1,*:2"]),
     "no children": (("--queues", "*:0"), 2, ["--queues", "1 to 256 children"]),

@@ -142,7 +142,7 @@ def _runner(site, case: Case) -> int:
     names = {"strict": "handlers", "idempotent": "idempotent"}
     engine.app.names = [f"bench.handlers:{names[case.guarantee]}"]
     stop = Stop()
-    options = Settings(mode="native", batch_size=case.batch, inline=case.executor == "inline")
+    options = Settings(mode="native", batch_size=case.batch, executor=case.executor)
     try:
         return engine.app.run(options, stop).completed
     finally:

@@ -30,7 +30,7 @@ class Shop:
     def run(self, **changes):
         stop = Stop()
         try:
-            return self.app.run(Settings(inline=True, **changes), stop)
+            return self.app.run(Settings(executor="inline", **changes), stop)
         finally:
             stop.close()
 

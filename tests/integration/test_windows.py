@@ -193,7 +193,7 @@ def test_a_signal_inside_a_window_hands_the_rest_back(site, server, engine):
     engine.handlers.on("py_hook", idempotent=True)(answer)
     add(site, 6)
     with server.frozen(NOW):
-        options = Settings(mode="native", inline=True)
+        options = Settings(mode="native", executor="inline")
         summary = engine.app.run(options, stop)
     stop.close()
     assert summary.completed == 3

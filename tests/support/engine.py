@@ -27,7 +27,9 @@ class Engine:
     def run(self, options: Settings | None = None, **changes):
         """One whole run, handlers called in this process. Without the run's lock: it goes with its
         connection, and a busy server may notice that end a moment later."""
-        options = replace(options or Settings(mode="native", inline=True, force=True), **changes)
+        options = replace(
+            options or Settings(mode="native", executor="inline", force=True), **changes
+        )
         stop = Stop()
         try:
             return self.app.run(options, stop)

@@ -3,7 +3,10 @@
 import asyncio
 import functools
 import json
+import signal
 import sys
+import threading
+import time
 import types
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +14,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from compat import schedules
-from runner import Cancel, Context, Fail, Handlers, Retry, RetryPolicy, Snooze
+from runner import (
+    Cancel,
+    Context,
+    Fail,
+    HandlerError,
+    Handlers,
+    Retry,
+    RetryPolicy,
+    Snooze,
+    SoftTimeout,
+)
 from runner.core.errors import Control
 from runner.core.model import Action, HandlerFailure
 from runner.executors.call import LONGEST_TEXT, Job, call, failure
@@ -354,3 +367,91 @@ def test_a_job_is_plain_values():
 def test_a_failure_of_the_runner_itself_can_be_described():
     """An error that was never raised has no traceback and is still described."""
     assert failure(ValueError("x")).message == "x"
+
+
+@pytest.fixture
+def alarm():
+    """Whoever had the alarm before has it afterwards, and no timer runs on."""
+    before = signal.getsignal(signal.SIGALRM)
+    yield
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def soft(function, seconds=0.05):
+    handlers = Handlers()
+    handlers.on("hook", soft_timeout=seconds)(function)
+    return call(handlers, job())
+
+
+def test_a_soft_deadline_rings_in_the_handler(alarm):
+    """Where it is, once; what it makes of it counts."""
+    seen = []
+
+    def cleans_up():
+        try:
+            time.sleep(30)
+        except SoftTimeout as error:
+            seen.append(error.seconds)
+            time.sleep(0.1)
+            raise Retry("later") from error
+
+    assert soft(lambda: time.sleep(30)).message == "still running after 0.05 seconds"
+    assert (soft(cleans_up).kind, seen) == ("retry", [0.05])
+
+
+def test_a_soft_deadline_that_is_met_does_not_ring(alarm):
+    """Nor does one in a thread, where no alarm arrives, or none at all."""
+    assert soft(lambda: None) is None
+    assert soft(lambda: time.sleep(0.1), None) is None
+    found = []
+    thread = threading.Thread(target=lambda: found.append(soft(lambda: time.sleep(0.1))))
+    thread.start()
+    thread.join()
+    assert found == [None]
+
+
+def test_a_late_alarm_is_none(alarm, monkeypatch):
+    """It comes when the handler has just returned: that one is not called late."""
+    set_timer = signal.setitimer
+
+    def late(which, seconds):
+        if seconds == 0:
+            signal.raise_signal(signal.SIGALRM)
+        set_timer(which, seconds)
+
+    monkeypatch.setattr(signal, "setitimer", late)
+    assert soft(lambda: None, 30) is None
+
+
+def test_a_soft_timeout_is_no_error_of_the_system():
+    """`except OSError` around a slow call must not swallow it; nor is it a word like Retry."""
+    assert not issubclass(SoftTimeout, (OSError, Control))
+    assert issubclass(SoftTimeout, Exception)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 9, 10, float("nan")])
+def test_a_soft_deadline_comes_before_the_hard_one(seconds):
+    """Any other is refused when the handler is registered."""
+    with pytest.raises(
+        HandlerError, match=r"hook a: the soft_timeout must be .* less than the timeout \(9\)"
+    ):
+        Handlers().on("a", timeout=9, soft_timeout=seconds)(print_nothing)
+
+
+def print_nothing():
+    pass
+
+
+def test_cancelled_is_what_the_executor_says():
+    """Nobody asked: not cancelled. It is looked up each time."""
+    answers, seen = iter([False, True]), []
+    handlers = Handlers()
+
+    @handlers.on("hook")
+    def handler(context: Context):
+        seen.extend([context.cancelled, context.cancelled])
+
+    assert call(handlers, job(), lambda: next(answers)) is None
+    assert call(handlers, job()) is None
+    assert seen == [False, True, False, False]

@@ -293,11 +293,34 @@ def test_names_of_handlers(flags, environ, expected):
         ("hooks", " a , b", ("a", "b")),
         ("db_tls", "verify", "verify"),
         ("db_password", "  ", "  "),
+        ("executor", "", "processes:1"),
+        ("executor", " threads:100 ", "threads:100"),
+        ("executor", "processes:04", "processes:4"),
+        ("executor", "inline", "inline"),
     ],
 )
 def test_values_from_the_environment(name, text, expected):
     """Each kind of value is read from text; blank text says nothing, but for a password."""
     assert setting(name, {definitions()[name].env: text}) == expected
+
+
+EXECUTORS = (
+    "processes", "processes:", "processes:0", "processes:-1", "processes:101", "processes:2:2",
+    "processes: 2", "threads:0", "threads:two", "threads:²", "inline:1", "Inline", "celery:2", "4",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", EXECUTORS)
+def test_a_wrong_executor_says_what_is_expected(text):
+    """As a flag it is an error of usage, from the environment one of configuration."""
+    expected = "processes:N or threads:N, N from 1 to 100, or inline"
+    for flags, environ, error, name in (
+        ({"executor": text}, {}, UsageError, "--executor"),
+        ({}, {"RUNNER_EXECUTOR": text}, ConfigError, "RUNNER_EXECUTOR"),
+    ):
+        with pytest.raises(error) as raised:
+            resolve(flags, environ)
+        assert str(raised.value) == f"{name} is {text!r}: expected {expected}"
 
 
 @pytest.mark.parametrize(
@@ -312,6 +335,9 @@ def test_values_from_the_environment(name, text, expected):
         ("mode", "natve"),
         ("db_tls", "maybe"),
         ("hooks", " , "),
+        *(("executor", text) for text in EXECUTORS),
+        ("recycle_after", "-1"),
+        ("recycle_memory", "1 GB"),
     ],
 )
 def test_wrong_values_are_named(name, text):

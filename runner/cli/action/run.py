@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 an action could not be run or the runner could not work, 2
 
 
 @click.command("run", epilog=EPILOG)
-@settings_options("database", "handlers", "mode", "inline")
+@settings_options("database", "handlers", "mode", "executor")
 @click.argument("numbers", metavar="ID...", nargs=-1, required=True)
 @click.option("--fail-on-error", is_flag=True, help="Exit with 3 when an action failed for good.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")

@@ -1,0 +1,81 @@
+"""What runs inside a child. It knows no database: it gets jobs and answers with results.
+
+It is started afresh, never forked, so it holds no socket of the runner's; when the runner dies,
+the kernel kills it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from dataclasses import asdict
+
+from runner.core.errors import RunnerError
+from runner.core.limits import peak_memory
+from runner.executors import logs
+from runner.executors.call import Job, call
+from runner.executors.wire import Mailbox, send
+from runner.handlers.loading import load
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Serves jobs from the given socket until it closes."""
+    _die_with(parent)
+    channel = socket.socket(fileno=descriptor)
+    os.set_inheritable(descriptor, False)  # not for what a handler starts
+    mailbox = Mailbox(channel)
+    orders = mailbox.wait()
+    logs.configure(orders["log_level"], labelled=True)
+    try:
+        handlers = load(orders["handlers"])
+    except RunnerError as error:
+        send(channel, {"refused": str(error)})
+        channel.close()
+        return
+    send(channel, {"ready": os.getpid()})
+    own = os.getpid()
+    while (message := mailbox.wait()) is not None:
+        if "cancel" in message:
+            continue  # it came after the action's end
+        result = call(handlers, Job(**message), Cancellation(mailbox, message["id"]).asked)
+        if os.getpid() != own:
+            os._exit(0)  # a fork that the handler made and let return: it must not answer too
+        logs.traceback(result, message["id"])
+        failure = asdict(result) if result else None
+        try:
+            send(channel, {"id": message["id"], "failure": failure, "memory": peak_memory()})
+        except OSError:  # the handler closed it, or the runner is gone
+            os._exit(1)
+
+
+class Cancellation:
+    """Whether the action that runs has been canceled meanwhile: the runner then says so."""
+
+    def __init__(self, mailbox: Mailbox, action_id: int) -> None:
+        self._mailbox = mailbox
+        self._id = action_id
+        self._lock = threading.Lock()
+        self._asked = False
+
+    def asked(self) -> bool:
+        """Looks into the channel; waits for nobody and never raises."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            if not self._asked:
+                self._asked = any(m.get("cancel") == self._id for m in self._mailbox.look())
+        return self._asked
+
+
+def _die_with(parent: int) -> None:
+    """Linux kills us when the runner is gone: a handler must not outlive its lease."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  only children need it
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
