@@ -197,7 +197,8 @@ class Processes:
         action, child.action = child.action, None
         if child.useless:
             self._bury(child)
-        child.worn = self._is_worn(child, answer)
+        else:
+            child.worn = self._is_worn(child, answer)
         return Attempt(action, now - child.began, answer.failure, answer.memory)
 
     def _is_worn(self, child: Child, answer: Answer) -> bool:
