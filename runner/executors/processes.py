@@ -32,9 +32,9 @@ _BLIND = 0.05
 class Processes:
     """`count` children, started by `prepare`. `names` are handlers as `module:attribute`.
 
-    A child is replaced after `max_calls` calls, and when it holds more than `max_memory` bytes
-    after one (0 is no limit), and when `stop` was asked for a reload. A replacement gets ready beside the children that run: nobody waits
-    for it, and no action begins before it is ready.
+    A child is replaced after `max_calls` calls, when it holds more than `max_memory` bytes after
+    one (0 is no limit), and when `stop` was asked for a reload. A replacement gets ready beside
+    the children that run: nobody waits for it, and no action begins before it is ready.
     """
 
     def __init__(
@@ -202,7 +202,12 @@ class Processes:
         action, child.action = child.action, None
         if child.useless:
             self._bury(child)
+<<<<<<< HEAD
         child.worn = child.worn or self._is_worn(child, answer)
+=======
+        else:
+            child.worn = self._is_worn(child, answer)
+>>>>>>> executors
         return Attempt(action, now - child.began, answer.failure, answer.memory)
 
     def _is_worn(self, child: Child, answer: Answer) -> bool:

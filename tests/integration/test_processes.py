@@ -426,7 +426,7 @@ def test_a_replacement_that_cannot_start_is_told_before_the_next_begins(pool):
     ("text", "why"),
     [
         ("import os; os._exit(7)", "the handler process did not start: exit code 7"),
-        ("import os; os.closerange(3, 99)", "the handler process did not start: exit code 1"),
+        ("import os; os.closerange(3, 4096)", "the handler process did not start: exit code 1"),
         ("import ctypes; ctypes.string_at(0)", "did not start: killed by SIGSEGV"),
         ("import time; time.sleep(60)", "did not start in time"),
         ("handlers = 3", "process_jobs:handlers is a int"),

@@ -58,7 +58,7 @@ def test_a_retry_comes_when_the_other_side_says(site, server, engine):
     for status, wait in CALLS:
         site.add("py_call", [status, wait], at=NOW - 60)
     with server.frozen(NOW):
-        summary = engine.run(inline=False)
+        summary = engine.run(executor="processes:1")
     assert (summary.retried, summary.failed) == (3, 2)
     ends = [site.logs(number)[-1] for number in range(1, 6)]
     failed, error = "action failed via Python runner", "HTTPError: HTTP Error"
