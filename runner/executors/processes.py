@@ -202,12 +202,8 @@ class Processes:
         action, child.action = child.action, None
         if child.useless:
             self._bury(child)
-<<<<<<< HEAD
-        child.worn = child.worn or self._is_worn(child, answer)
-=======
         else:
-            child.worn = self._is_worn(child, answer)
->>>>>>> executors
+            child.worn = child.worn or self._is_worn(child, answer)
         return Attempt(action, now - child.began, answer.failure, answer.memory)
 
     def _is_worn(self, child: Child, answer: Answer) -> bool:
