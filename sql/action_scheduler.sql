@@ -194,6 +194,11 @@ SET last_attempt_gmt = UTC_TIMESTAMP(),
   last_attempt_local = FROM_UNIXTIME(UNIX_TIMESTAMP() + :offset)
 WHERE action_id IN (:ids) AND claim_id = :claim AND status IN ('pending', 'in-progress')
 
+-- name: still_held
+-- Which of these the claim holds: asked when a heartbeat touched fewer.
+SELECT action_id FROM {actions} {by_key}
+WHERE action_id IN (:ids) AND claim_id = :claim AND status IN ('pending', 'in-progress')
+
 -- name: release_rows
 -- Hands back what was not begun. Finished rows keep the claim id as history (since 3.9.3).
 UPDATE {actions} {by_key} SET claim_id = 0

@@ -56,7 +56,7 @@ class Source(Protocol):
         ahead: bool = False,
     ) -> Held: ...
 
-    def beat(self, claim: Claim, ids: Sequence[int]) -> None: ...
+    def beat(self, claim: Claim, ids: Sequence[int]) -> Sequence[int]: ...
 
     def release(self, claim: Claim, left: Sequence[Action]) -> None: ...
 
@@ -73,6 +73,8 @@ class Executor(Protocol):
     def submit(self, action: Action) -> None: ...
 
     def finished(self, wait: float) -> list[Attempt]: ...
+
+    def cancel(self, action_id: int) -> None: ...
 
 
 class Worker:
@@ -249,7 +251,7 @@ class Worker:
     def _wait(self) -> None:
         """Waits for a result, keeps the claims alive meanwhile, and ends when a window is late or
         an idle place could have more to do."""
-        while self._executor.busy() and not self._wants_more():
+        while self._executor.busy() and not (self._wants_more() or self._can_begin()):
             attempts = self._executor.finished(self._patience())
             for batch in self._batches:
                 own = [attempt for attempt in attempts if attempt.action.id in batch.running]
@@ -263,9 +265,16 @@ class Worker:
             if any(batch.late for batch in self._batches):
                 return
 
+    def _can_begin(self) -> bool:
+        """Whether a place has become free for what is claimed: a new child was not ready before."""
+        if not self._executor.room() or self._limits.reached():
+            return False
+        return any(batch.ahead or batch.waiting for batch in self._batches)
+
     def _beat(self, batch: Claimed) -> None:
         if self._clock.monotonic() - batch.last_beat >= self._heartbeat:
-            self._source.beat(batch.claim, batch.live())
+            for lost in self._source.beat(batch.claim, batch.live()):
+                self._executor.cancel(lost)  # an administrator's wish, or another runner's row
             batch.last_beat = self._clock.monotonic()
 
     def _patience(self) -> float:

@@ -170,15 +170,22 @@ class ActionScheduler:
                     " Action Scheduler's tables?"
                 ) from error
 
-    def beat(self, claim: Claim, ids: Sequence[int]) -> None:
-        """The heartbeat of a claim's live rows; only what is still ours is touched.
+    def beat(self, claim: Claim, ids: Sequence[int]) -> list[int]:
+        """The heartbeat of a claim's live rows; only what is still ours is touched. Returns those
+        that are not, as far as that is known.
 
         Tried once: a missed beat is no reason to end a healthy handler, the next one follows.
         """
         now = claim.database_time(self._database.clock.monotonic())
         offset = self._zone.attempt_offset(now)
-        if ids:
-            self._database.try_write(self._queries["beat"], claim=claim.id, ids=ids, offset=offset)
+        if not ids:
+            return []
+        values = {"claim": claim.id, "ids": list(ids)}
+        matched = self._database.try_write(self._queries["beat"], offset=offset, **values)
+        if matched is None or matched == len(ids):
+            return []
+        rows = self._database.try_query(self._queries["still_held"], **values)
+        return [] if rows is None else sorted({*ids} - {row["action_id"] for row in rows})
 
     def release(self, claim: Claim, left: Sequence[Action]) -> None:
         """Hands back the actions that were not begun, and ends the claim."""

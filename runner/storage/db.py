@@ -202,16 +202,24 @@ class Database:
         """One statement with a commit of its own, such that doing it twice does no harm."""
         return self._patiently(lambda _: self.send(text, values).matched, patience)
 
-    def try_write(self, text: str, **values: object) -> bool:
-        """The same, tried once; False when it did not work."""
+    def try_write(self, text: str, **values: object) -> int | None:
+        """The same, tried once: the number of rows matched, or None when it did not work."""
+        answer = self._try(text, values)
+        return None if answer is None else answer.matched
+
+    def try_query(self, text: str, **values: object) -> list[Row] | None:
+        """Reads, tried once; None when it did not work."""
+        answer = self._try(text, values)
+        return None if answer is None else answer.rows
+
+    def _try(self, text: str, values: Mapping[str, object]) -> Answer | None:
         try:
             self.connect()
-            self.send(text, values)
+            return self.send(text, values)
         except (DatabaseError, LostConnection, Conflict) as error:
             if not isinstance(error, Conflict):
                 self.close()
-            return False
-        return True
+            return None
 
     def unit(
         self,

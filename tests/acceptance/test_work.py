@@ -197,6 +197,37 @@ def test_sighup_has_children_load_changed_code(daemon, cli, site):
     assert ended(process)[0] == 0
 
 
+def test_a_canceled_action_can_know_it(daemon, cli, site):
+    """An administrator cancels a running action in WordPress: its handler may ask, and end."""
+    cli.module(
+        "jobs",
+        """
+import pathlib, time
+from runner import Context, Handlers
+
+handlers = Handlers(timeout=50)
+here = pathlib.Path(__file__).parent
+
+@handlers.on("long")
+def long(context: Context):
+    (here / "begun").touch()
+    while not context.cancelled:
+        time.sleep(0.01)
+    (here / "knows").touch()
+""",
+    )
+    action = site.add("long", at=DUE)
+    process = daemon("--expiry", "1")
+    until((cli.folder / "begun").exists)
+    site.run(
+        "UPDATE wp_actionscheduler_actions SET status = 'canceled' WHERE action_id = %s", (action,)
+    )
+    until((cli.folder / "knows").exists)
+    process.send_signal(signal.SIGTERM)
+    code, out, _ = ended(process)
+    assert (code, "lost 1" in out, site.row(action)["status"]) == (0, True, "canceled")
+
+
 @pytest.mark.parametrize("executor", ["threads:2", "inline"])
 def test_other_executors(daemon, site, executor):
     """Handlers may run in threads, or in the daemon itself."""

@@ -302,7 +302,7 @@ def test_the_worker_beats_every_15_seconds_while_a_handler_runs(
 
     def beat(self, claim, ids):
         beats.append((clock.monotonic(), list(ids)))
-        original(self, claim, ids)
+        return original(self, claim, ids)
 
     monkeypatch.setattr(parts.ActionScheduler, "beat", beat)
     began = clock.monotonic()
