@@ -3,10 +3,11 @@ count from Monday, and it knows nothing of Action Scheduler's cron dialect."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
-from runner.core.errors import RunnerError
 from runner.core.limits import Limits
 from runner.operations.actions import Actions
 from runner.operations.cleaner import Cleaner, usual_cutoffs
@@ -32,9 +33,10 @@ def clean(app: App, stop: Stop, tell: Callable[[str], object]) -> None:
     limits = Limits(app.clock, stop)
     try:
         with app.open() as (database, site):
+            database.bored = database.hurry = lambda: bool(stop.asked)
             cleaner = Cleaner(database, site, limits, hooks=frozenset(app.handlers.hooks))
             cleaned = cleaner.run(usual_cutoffs(Actions(database, site).now()))
-    except RunnerError as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, the daemon's work goes on
         tell(f"old actions could not be deleted: {error}")
         return
     if cleaned.deleted:
@@ -46,13 +48,15 @@ def scheduler(zone: SiteZone, clean_at: str, call: Callable[[], object]) -> Back
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415  a tenth of a
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415  second, for daemons only
 
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # its comings and goings
+    where = zone.name or timezone(timedelta(hours=zone.hours))
     made = BackgroundScheduler(
-        timezone=zone.name or "UTC",
+        timezone=where,
         job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": LATE},
     )
     if clean_at != "off":
         hour, minute = (int(part) for part in clean_at.split(":"))
-        daily = CronTrigger(hour=hour, minute=minute, jitter=SPREAD, timezone=zone.name or "UTC")
+        daily = CronTrigger(hour=hour, minute=minute, jitter=SPREAD, timezone=where)
         made.add_job(call, daily, id="clean", name="delete old actions")
     return made
 

@@ -12,6 +12,7 @@ from runner.core.queues import REST, WorkerQueue
 from runner.core.summary import Summary
 from runner.engine import drain, limits_of
 from runner.operations.safety import check_mode
+from runner.operations.worker import BREATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,6 +83,8 @@ class Outage:
 
     def end(self, who: str) -> None:
         with self._lock:
+            if who not in self._waiting:
+                return  # it was a heartbeat that found its connection gone
             self._waiting.discard(who)
             if not self._waiting:
                 self._tell(
@@ -102,11 +105,12 @@ class Daemon:
         self._progress = progress
         self._limits = limits_of(app, settings, stop)
         self._outage = Outage(app.clock, watch.tell)
-        self._failures: list[Exception] = []
+        self._failures: list[BaseException] = []
         self._summaries: list[Summary] = []
 
     def run(self, worked: Sequence[Lane]) -> Summary:
         """Works until it is told to end. Raises what ended a worker that was not told to."""
+        self._settings = replace(self._settings, batches=0, pause=0.0)  # limits of cron's runs
         with self._app.open() as (database, site):
             check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
         chores = scheduler(site.zone, self._settings.clean_at, self._clean)
@@ -114,12 +118,18 @@ class Daemon:
             threading.Thread(target=self._work, args=lane, name=f"queue {lane[0].name}")
             for lane in worked
         ]
-        for thread in threads:
-            thread.start()
-        self._watch.ready()
-        with running(chores):
-            self._mind(threads)
-        if self._failures:
+        try:
+            for thread in threads:
+                thread.start()
+            self._watch.ready()
+            with running(chores):
+                self._mind(threads)
+        except BaseException:
+            self._stop.end("failure")
+            raise
+        finally:  # a signal is heard for as long as anything works
+            self._mind([thread for thread in threads if thread.is_alive()])
+        if self._failures and not self._stop.now:
             raise self._failures[0]
         return _sum(self._summaries)
 
@@ -158,17 +168,20 @@ class Daemon:
                     settings=settings,
                     limits=self._limits,
                     progress=self._progress,
-                    poll=settings.sleep,
+                    poll=max(settings.sleep, BREATH),
+                    tell=lambda text: self._watch.tell(f"queue {queue.name}: {text}"),
                 )
             self._summaries.append(summary)
-        except Exception as error:  # noqa: BLE001  told by the thread that waits for us
+        except BaseException as error:  # noqa: BLE001  raised by the thread that waits for us
             self._failures.append(error)
+            if not self._stop.now:
+                self._watch.tell(f"queue {queue.name}: {error}; ending")
             self._stop.end("failure")
 
 
 def _sum(summaries: Sequence[Summary]) -> Summary:
     """Counts together; why it ended is the same for all."""
-    total = summaries[0]
+    total = summaries[0] if summaries else Summary()
     for summary in summaries[1:]:
         for field in fields(Summary):
             value = getattr(summary, field.name)

@@ -15,6 +15,8 @@ from runner.sources.action_scheduler import ActionScheduler
 from runner.sources.journal import Journal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.app import App, Progress
     from runner.config import Settings
     from runner.core.signals import Stop
@@ -48,12 +50,14 @@ def drain(
     limits: Limits,
     progress: Progress,
     poll: float = 0.0,
+    tell: Callable[[str], object] | None = None,
 ) -> Summary:
-    """Works until a limit is reached, and without `poll` (seconds) until nothing is left."""
+    """Works until a limit is reached, and without `poll` (seconds) until nothing is left. `tell`
+    hears of children that could not start while others work."""
     if progress.begin:
         progress.begin(due_count(database, site, app.handlers.hooks))
     stop = limits.stop
-    executor = executor_of(app, settings, stop)
+    executor = executor_of(app, settings, stop, tell)
     worker = Worker(
         source(database, site, ownership),
         executor,
@@ -67,6 +71,8 @@ def drain(
         on_settled=progress.settled,
     )
     database.hurry = lambda: stop.now
+    bored = database.bored
+    database.bored = lambda: bored() or executor.busy()  # a look must not leave what runs alone
     try:
         if poll:
             executor.prepare()  # so that the first action need not wait for it
@@ -75,7 +81,9 @@ def drain(
         executor.close()
 
 
-def executor_of(app: App, settings: Settings, stop: Stop) -> Processes | Threads | Inline:
+def executor_of(
+    app: App, settings: Settings, stop: Stop, tell: Callable[[str], object] | None = None
+) -> Processes | Threads | Inline:
     """Where handlers are called."""
     kind, _, count = settings.executor.partition(":")
     if kind == "processes":
@@ -88,6 +96,7 @@ def executor_of(app: App, settings: Settings, stop: Stop) -> Processes | Threads
             log_level=app.log_level,
             max_calls=settings.recycle_after,
             max_memory=settings.recycle_memory * MEGABYTE,
+            tell=tell,
         )
     logs.configure(app.log_level)
     if kind == "threads":

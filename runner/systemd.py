@@ -43,8 +43,9 @@ class Notifier:
         if not self.address:
             return
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            try:
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+        try:
+            with socket.socket(socket.AF_UNIX, kind) as channel:
                 channel.sendto(message.encode(), address)
-            except OSError:
-                return  # whoever listened is gone: no reason to stop working
+        except OSError:
+            return  # whoever listened is gone: no reason to stop working

@@ -85,7 +85,7 @@ def _shown(setting: Setting, given: Given) -> str:
     if setting.name == "dsn":
         return _masked(value)
     if isinstance(value, tuple):
-        return ", ".join(value)
+        return ",".join(map(str, value)) if setting.name == "queues" else ", ".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -59,6 +60,8 @@ def command(*, quiet: bool, **flags: Any) -> int:
     found = resolved(flags)
     settings = found.settings
     app = make_app(found)
+    if settings.hooks:
+        app.handlers = app.handlers.only(settings.hooks)
     app.log_level = log_level(quiet=quiet)
     worked = lanes(_queues(found), app.handlers)
     _check_grace(settings, app.handlers)
@@ -66,11 +69,13 @@ def command(*, quiet: bool, **flags: Any) -> int:
     watch = Watch(
         ready=notifier.ready, alive=lambda: notifier.alive(app.clock.monotonic()), tell=complain
     )
-    progress = Progress(settled=None if quiet else _tell)
+    out = sys.stdout  # an executor in this process sends what handlers print elsewhere
+    progress = Progress(settled=None if quiet else lambda settlement: _tell(settlement, out))
     daemon = Daemon(app, settings, stop, watch, progress)
     with stop.listening(reloads=True):
         summary = daemon.run(worked)
     notifier.stopping()
+    sys.stdout = out
     report(summary, quiet=quiet, as_json=False)
     return 128 + stop.number if stop.now and stop.number else 0
 
@@ -93,5 +98,8 @@ def _check_grace(settings: Settings, handlers: Handlers) -> None:
         )
 
 
-def _tell(settlement: Settlement) -> None:
-    click.echo(sentence(settlement))
+def _tell(settlement: Settlement, out: TextIO) -> None:
+    try:
+        click.echo(sentence(settlement), file=out)
+    except OSError:  # whoever read us has gone, or the disk is full: no reason to stop working
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

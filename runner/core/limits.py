@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 @dataclass(slots=True)
 class Limits:
     """Every limit is off when 0. Times are seconds, memory is the peak of this process or of a
-    child in bytes; `memory_seen` is what children told of themselves."""
+    child in bytes; `memory_seen` is what children told of themselves. Several workers may share
+    one: what each may begin it takes first."""
 
     clock: Clock
     stop: Stop
@@ -30,6 +32,8 @@ class Limits:
     jobs_begun: int = 0
     batches_claimed: int = 0
     memory_seen: int = 0
+    _taken: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
@@ -50,8 +54,24 @@ class Limits:
         return None
 
     def room(self) -> int | None:
-        """Actions that may still begin, or None for any number."""
-        return max(self.jobs - self.jobs_begun, 0) if self.jobs else None
+        """Actions that may still be taken, or None for any number."""
+        return max(self.jobs - self._taken, 0) if self.jobs else None
+
+    def take(self, wanted: int) -> int:
+        """How many of so many actions may begin; they count until they are given back."""
+        with self._lock:
+            taken = min(wanted, self.jobs - self._taken) if self.jobs else wanted
+            self._taken += taken
+            return taken
+
+    def give_back(self, count: int) -> None:
+        """These did not begin after all."""
+        with self._lock:
+            self._taken -= count
+
+    def began(self) -> None:
+        with self._lock:
+            self.jobs_begun += 1
 
     def no_more_batches(self) -> bool:
         return bool(self.batches) and self.batches_claimed >= self.batches

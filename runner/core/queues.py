@@ -15,6 +15,9 @@ class WorkerQueue:
     name: str
     children: int
 
+    def __str__(self) -> str:
+        return f"{self.name}:{self.children}"
+
 
 def parse(text: str) -> tuple[WorkerQueue, ...]:
     """`payments:4,mail:1,*:2`. Raises ValueError with what was expected."""

@@ -47,7 +47,12 @@ class Output:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._unfinished = ""
         self._thread = threading.Thread(target=self._copy, name="output", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # a thread too many
+            os.close(self._reader)
+            os.close(self.writer)
+            raise
 
     def belongs_to(self, action_id: int) -> None:
         """From here on what comes is this action's; what the pipe holds now is not."""

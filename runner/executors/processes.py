@@ -15,7 +15,7 @@ from runner.core.model import Attempt, HandlerFailure
 from runner.executors.child import Answer, Child
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runner.core.clock import Clock
     from runner.core.model import Action
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CLOSING = 2.0
 """Seconds that the end of killed children, and what they printed last, is waited for."""
+
+RETRY = 5.0
+"""Seconds after which a child that could not start is tried again, while others work."""
 
 _BLIND = 0.05
 """Seconds between looks at a child that hung up, where a death cannot be watched."""
@@ -48,6 +51,7 @@ class Processes:
         log_level: str = "INFO",
         max_calls: int = 0,
         max_memory: int = 0,
+        tell: Callable[[str], object] | None = None,
     ) -> None:
         self._handlers = handlers
         self._names = names
@@ -59,12 +63,15 @@ class Processes:
         self._max_memory = max_memory
         self._children: list[Child] = []
         self._dying: list[Child] = []
+        self._tell = tell or (lambda _: None)
         self._refusal: HandlerError | None = None
+        self._refused_at = 0.0
         self._reloads = stop.reloads
 
     def room(self) -> int:
         """Actions that could be called right now; when nothing runs, after `prepare`."""
-        return len(self._idle()) if self.busy() else self._count
+        idle = len(self._idle())
+        return idle if self.busy() or (self._refusal and idle) else self._count
 
     def busy(self) -> bool:
         return any(child.action for child in self._children)
@@ -73,8 +80,9 @@ class Processes:
         """Starts the children that are missing, and waits until there are as many ready ones as
         there was room: one that cannot start is known before an action begins.
 
-        Raises HandlerError.
+        Raises HandlerError when there is none at all; fewer than wanted is told, and tried again.
         """
+        self._renew()
         self._start(self.room())
 
     def submit(self, action: Action) -> None:
@@ -114,19 +122,21 @@ class Processes:
         self._dying.clear()
 
     def _start(self, wanted: int) -> None:
-        self._renew()
         while len(self._idle()) < wanted and not self._refusal:
             starting = [child for child in self._children if not child.ready]
             now = self._clock.monotonic()
             self._greet(starting, self._wait(starting, max(c.deadline for c in starting) - now))
             if self._stop.now:
                 raise HandlerError("told to stop before a handler process was ready")
-        if self._refusal:
+        if self._refusal and not self._idle() and not self.busy():
             raise self._refusal
 
     def _give(self, action: Action) -> Child:
         if not self._idle():
+            self._renew()
             self._start(1)
+        if not self._idle():
+            raise self._refusal or HandlerError("no handler process is ready")
         child = self._idle()[0]
         child.start(action, self._handlers[action.hook].timeout, self._clock.monotonic())
         return child
@@ -155,12 +165,19 @@ class Processes:
         for child in self._idle():
             if child.worn or child.died():
                 self._bury(child)
+        if self._refusal and self._clock.monotonic() >= self._refused_at + RETRY:
+            self._refusal = None
         try:
             while len(self._children) < self._count and not self._refusal:
                 now = self._clock.monotonic()
                 self._children.append(Child(self._names, self._log_level, now))
         except (OSError, RuntimeError) as error:  # RuntimeError: a thread too many
-            self._refusal = HandlerError(f"cannot start a process for handlers: {error}")
+            self._refuse(HandlerError(f"cannot start a process for handlers: {error}"))
+
+    def _refuse(self, error: HandlerError) -> None:
+        self._refusal, self._refused_at = error, self._clock.monotonic()
+        if self.busy() or self._idle():  # else it is raised
+            self._tell(f"{error}; tried again in {RETRY:g} s")
 
     def _wait(self, children: Sequence[Child], seconds: float) -> set[Child]:
         """Waits until one of them has something to say, has died or is over its time, or until an
@@ -190,8 +207,8 @@ class Processes:
                 if child in touched or now >= child.deadline:
                     child.greeted(now)
             except HandlerError as error:
-                self._refusal = error
                 self._bury(child)
+                self._refuse(error)
 
     def _attempt(self, child: Child, now: float, *, touched: bool) -> Attempt | None:
         """How the child's action ended, or None while it runs."""

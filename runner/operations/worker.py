@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Protocol
 
 from compat.action_scheduler import TIMEOUT
-from runner.core.errors import DatabaseGone, HandlerError
+from runner.core.errors import DatabaseGone, HandlerError, TooBusy
 from runner.core.judge import judge
 from runner.core.model import (
     Attempt,
@@ -24,7 +24,7 @@ from runner.operations.claimed import Claimed
 from runner.operations.windows import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from runner.core.clock import Clock
     from runner.core.limits import Limits
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 HEARTBEAT = 15.0
 """Seconds between heartbeats, or a quarter of a shorter expiry."""
 
+BREATH = 0.01
+"""Seconds that a worker with nothing to do rests at least."""
 
 EXPIRED_EVERY = 15.0
 """Seconds between looks for what dead workers left, of a worker that waits for more."""
@@ -44,7 +46,9 @@ class Source(Protocol):
 
     contended: bool
 
-    def claim(self, limit: int, *, expired: bool = False) -> Claim | None: ...
+    def claim(
+        self, limit: int, *, expired: bool = False, held: Collection[int] = ()
+    ) -> Claim | None: ...
 
     def advance(
         self,
@@ -126,10 +130,10 @@ class Worker:
                 if self._batches:
                     self._step()
                 elif self._poll:
-                    self._limits.rest(self._look_at - self._clock.monotonic())
+                    self._limits.rest(max(self._look_at - self._clock.monotonic(), BREATH))
         finally:
             for batch in self._batches:
-                self._source.release(batch.claim, tuple(batch.waiting))
+                self._release(batch)
         self.summary.stopped = why
         self.summary.contended = self._source.contended
         self.summary.seconds = self._limits.elapsed()
@@ -146,13 +150,16 @@ class Worker:
         return "contended" if self._source.contended else "nothing left"
 
     def _wants_more(self) -> bool:
-        """Whether a place is idle that no claimed action waits for."""
+        """Whether a place is idle that no claimed action waits for, and it is time to look."""
+        return self._clock.monotonic() >= self._look_at and self._may_look()
+
+    def _may_look(self) -> bool:
         waiting = sum(len(batch.waiting) + len(batch.ahead) for batch in self._batches)
         if waiting >= self._executor.room() or any(batch.outcomes for batch in self._batches):
             return False
         if self._limits.reached() or self._limits.no_more_batches() or self._limits.room() == 0:
             return False
-        return self._clock.monotonic() >= self._look_at and not (self._pause and self._batches)
+        return not (self._pause and self._batches)
 
     def _claim(self) -> None:
         """Takes a batch. What a dead worker left comes first, until there is none; a worker that
@@ -160,12 +167,15 @@ class Worker:
         now = self._clock.monotonic()
         room = self._limits.room()
         limit = self._batch_size if room is None else min(self._batch_size, room)
+        held = {action for batch in self._batches for action in batch.live()}
         try:
-            claim = self._source.claim(limit, expired=now >= self._expired_at)
+            claim = self._source.claim(limit, expired=now >= self._expired_at, held=held)
         except DatabaseGone:
-            if not self._limits.reached():
+            if not (self._limits.reached() or self._executor.busy()):
                 raise
-            return  # told to stop while waiting for the database: nothing is lost
+            # Nothing is lost by a look less, and what runs must not be left alone meanwhile.
+            self._look_at = now + (self._poll or HEARTBEAT)
+            return
         if claim is None:
             self._look_at = now + (self._poll or math.inf)
         if now >= self._expired_at and not (
@@ -193,22 +203,31 @@ class Worker:
         for batch in [batch for batch in self._batches if self._is_done(batch)]:
             self._batches.remove(batch)
             self._look_at = self._clock.monotonic()  # what has ended may have made more due
-            self._source.release(batch.claim, tuple(batch.waiting))
+            self._release(batch)
             if batch.claim.actions:
                 self._limits.rest(self._pause)
 
+    def _release(self, batch: Claimed) -> None:
+        try:
+            self._source.release(batch.claim, tuple(batch.waiting))
+        except (DatabaseGone, TooBusy):
+            if not self._poll:
+                raise
+            # A daemon goes on: what could not be handed back now is taken back when it expires.
+
     def _is_done(self, batch: Claimed) -> bool:
-        left = batch.outcomes or batch.ahead or batch.running
-        return not left and not (batch.waiting and not self._limits.reached())
+        if batch.outcomes or batch.ahead or batch.running:
+            return False
+        return not batch.waiting or bool(self._limits.reached()) or self._limits.room() == 0
 
     def _turn(self, batch: Claimed) -> None:
         """One transaction: what finished is settled, what was marked ahead and must not run now is
         un-marked, what is next begins."""
         settled, batch.outcomes = batch.outcomes, []
         unmarked = [*batch.ahead]
-        room = self._executor.room()
         try:
-            starting = [] if unmarked else self._next(batch, room)
+            room = self._ready(batch)
+            starting = self._next(batch, room) if room else []
         except HandlerError:  # no process to run it in: what has finished is recorded all the same
             self._count(self._source.advance(batch.claim, settled, []))
             raise
@@ -219,9 +238,14 @@ class Worker:
             held = self._source.advance(
                 batch.claim, settled, starting, unmarked=unmarked, ahead=ahead
             )
-        except BaseException:
+        except BaseException as error:
             batch.waiting.extendleft(reversed(starting))  # to be handed back with the rest
-            raise
+            self._limits.give_back(len(starting))
+            if not (self._poll and isinstance(error, DatabaseGone)) or self._limits.reached():
+                raise
+            batch.outcomes[:0] = settled  # a daemon tries again: what is not ours then says so
+            return
+        self._limits.give_back(len(unmarked) + len(starting) - len(held.started))
         batch.late = False
         batch.ahead.clear()
         batch.waiting.extendleft(reversed(held.unmarked))
@@ -230,13 +254,18 @@ class Worker:
         batch.marked |= {a.id for a in held.started} if ahead else set()
         self._count(held)
 
-    def _next(self, batch: Claimed, room: int) -> list[Action]:
-        """What begins now: a window for each idle place, none once a limit is reached."""
-        if not room or not batch.waiting or self._limits.reached():
-            return []
+    def _ready(self, batch: Claimed) -> int:
+        """Places in which an action of this claim can begin now; none once a limit is reached."""
+        if batch.ahead or not batch.waiting or self._limits.reached() or not self._executor.room():
+            return 0
         self._executor.prepare()
+        return self._executor.room()
+
+    def _next(self, batch: Claimed, room: int) -> list[Action]:
+        """What begins now: a window for each idle place, as far as the limits let it."""
         size = max(room, self._pace.window(batch.waiting, self._handlers))
-        return [batch.waiting.popleft() for _ in range(min(size, len(batch.waiting)))]
+        size = self._limits.take(min(size, len(batch.waiting)))
+        return [batch.waiting.popleft() for _ in range(size)]
 
     def _submit(self, batch: Claimed) -> None:
         """Hands what has begun to idle places; the rest of a window waits for them."""
@@ -245,7 +274,7 @@ class Worker:
                 return
             action = batch.ahead.popleft()
             batch.running[action.id] = (action.hook, self._clock.monotonic())
-            self._limits.jobs_begun += 1
+            self._limits.began()
             self._executor.submit(action)
 
     def _wait(self) -> None:
@@ -269,7 +298,8 @@ class Worker:
         """Whether a place has become free for what is claimed: a new child was not ready before."""
         if not self._executor.room() or self._limits.reached():
             return False
-        return any(batch.ahead or batch.waiting for batch in self._batches)
+        free = self._limits.room() != 0
+        return any(batch.ahead or (batch.waiting and free) for batch in self._batches)
 
     def _beat(self, batch: Claimed) -> None:
         if self._clock.monotonic() - batch.last_beat >= self._heartbeat:
@@ -280,7 +310,7 @@ class Worker:
     def _patience(self) -> float:
         """Seconds to wait for a result: until the next heartbeat, until a window is late, or until
         it is time to look for more."""
-        moments = [self._look_at] if self._executor.room() and not self._limits.reached() else []
+        moments = [self._look_at] if self._may_look() else []
         for batch in self._batches:
             moments.append(batch.last_beat + self._heartbeat)
             if batch.ahead:
@@ -315,7 +345,7 @@ class Worker:
         self._limits.memory_seen = max(self._limits.memory_seen, attempt.memory)
         try:
             return judge(attempt, self._handlers[attempt.action.hook].retry, now)
-        except Exception as error:  # noqa: BLE001  a policy of the site's own must not end the run
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the site's own policy ends no run
             return Dead(f"its retry policy failed: {type(error).__name__}: {error}")
 
     def _expired(self, action: Action) -> Attempt:

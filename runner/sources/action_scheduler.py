@@ -18,7 +18,7 @@ from runner.sources.turn import Turn
 from runner.storage.db import Unmatched
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from runner.core.model import Action, Held, Settlement
     from runner.sources.journal import Journal
@@ -44,19 +44,22 @@ class ActionScheduler:
         self._zone = journal.zone
         self._slugs: dict[int, str] = {0: ""}
 
-    def claim(self, limit: int, *, expired: bool = False) -> Claim | None:
+    def claim(
+        self, limit: int, *, expired: bool = False, held: Collection[int] = ()
+    ) -> Claim | None:
         """Takes up to `limit` due actions; None when nothing is due.
 
-        With `expired`, work that a dead worker left comes first (see Claim.expired). When
+        With `expired`, work that a dead worker left comes first (see Claim.expired), but nothing
+        of `held`: after a long outage the caller's own rows look abandoned. When
         others hold every row that was seen, `contended` is set: that is not an empty queue.
         """
         self.contended = False
         for attempt in range(CONTENDED_TRIES):
             monotonic = self._database.clock.monotonic()
-            found = self._ownership.find(self._database, limit, expired=expired)
-            if not found:
-                return None
             try:
+                found = self._ownership.find(self._database, limit, expired=expired).without(held)
+                if not found:
+                    return None
                 claim = self._take(found, monotonic)
             except TooBusy:  # others hold these rows, and this server cannot skip them
                 break

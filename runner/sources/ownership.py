@@ -7,7 +7,7 @@ stops PHP's queue, and PHP fails the hooks it does not know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.storage.queries import hooks_hex, numbered
@@ -43,6 +43,11 @@ class Found:
 
     def __bool__(self) -> bool:
         return bool(self.due or self.expired)
+
+    def without(self, held: Collection[int]) -> Found:
+        """The same, but nothing abandoned that the caller itself holds."""
+        expired = tuple(candidate for candidate in self.expired if candidate.id not in held)
+        return replace(self, expired=expired)
 
 
 class Native:
