@@ -99,18 +99,17 @@ class Daemon:
         self, app: App, settings: Settings, stop: Stop, watch: Watch, progress: Progress
     ) -> None:
         self._app = app
-        self._settings = settings
+        self._settings = replace(settings, batches=0, pause=0.0)  # those are for runs from cron
         self._stop = stop
         self._watch = watch
         self._progress = progress
-        self._limits = limits_of(app, settings, stop)
+        self._limits = limits_of(app, self._settings, stop)
         self._outage = Outage(app.clock, watch.tell)
         self._failures: list[BaseException] = []
         self._summaries: list[Summary] = []
 
     def run(self, worked: Sequence[Lane]) -> Summary:
         """Works until it is told to end. Raises what ended a worker that was not told to."""
-        self._settings = replace(self._settings, batches=0, pause=0.0)  # limits of cron's runs
         with self._app.open() as (database, site):
             check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
         chores = scheduler(site.zone, self._settings.clean_at, self._clean)

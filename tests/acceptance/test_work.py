@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,117 @@ def test_other_executors(daemon, site, executor):
     assert ended(process)[0] == 0
 
 
+CRASHING = """
+@handlers.on("crash")
+def crash(number=0):
+    (here / "crashing").touch()
+    while not (here / "crash").exists():
+        time.sleep(0.01)
+    os._exit(3)
+"""
+
+
+def test_half_a_deploy_stops_nobody(daemon, cli, site):
+    """A child dies while its module is broken: the others work on, somebody is told, and a child
+    of the mended module takes its place."""
+    cli.module("jobs", JOBS + CRASHING)
+    process = daemon("--queues", "*:2")
+    crash, slow = site.add("crash", at=DUE), site.add("gated", [0], at=DUE)
+    until(lambda: (cli.folder / "begun0").exists() and (cli.folder / "crashing").exists())
+    cli.module("jobs", "raise ValueError('half a deploy')")
+    (cli.folder / "crash").touch()
+    until(lambda: site.row(crash)["status"] == "failed")
+    assert site.row(slow)["status"] == "in-progress"
+    told = process.stderr.readline()
+    assert told.startswith("runner: queue *: cannot import handlers from jobs: ValueError: half a")
+    assert told.endswith("tried again in 5 s\n")
+    cli.module("jobs", JOBS)
+    quick = site.add("quick", [1], at=DUE)
+    until(lambda: site.row(quick)["status"] == "complete")  # in the place of the dead one
+    assert site.row(slow)["status"] == "in-progress"
+    process.send_signal(signal.SIGTERM)
+    (cli.folder / "go").touch()
+    assert ended(process)[0] == 0
+    assert site.row(slow)["status"] == "complete"
+
+
+def test_nobody_reads_what_it_says(daemon, cli, site):
+    """A log that is closed or full is no reason to stop working."""
+    process = daemon()
+    process.stdout.close()
+    actions = [site.add("quick", [n], at=DUE) for n in range(3)]
+    until(lambda: site.statuses() == {"complete": len(actions)})
+    later = site.add("quick", [9], at=DUE)
+    until(lambda: site.row(later)["status"] == "complete")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert process.stderr.read() == ""
+    process.stdout = None
+
+
+def test_queues_share_max_jobs(daemon, cli, site):
+    """However many places begin at the same time."""
+    (cli.folder / "go").touch()
+    for number in range(8):
+        site.add("gated" if number % 2 else "quick", [number], at=DUE)
+    code, out, _ = ended(daemon("--queues", "slow:4,*:4", "--max-jobs", "4"))
+    assert (code, "max jobs" in out) == (0, True)
+    assert site.statuses() == {"complete": 4, "pending": 4}
+
+
+def test_settings_for_cron_do_not_end_it(daemon, cli, site):
+    """One file of settings serves both: a daemon has no batches, and only the hooks asked for."""
+    (cli.folder / "go").touch()
+    other = site.add("gated", [0], at=DUE)
+    process = daemon("--sleep", "0", RUNNER_BATCHES="1", RUNNER_HOOKS="quick")
+    for number in range(2):
+        action = site.add("quick", [number], at=DUE)
+        until(lambda: site.row(action)["status"] == "complete")  # noqa: B023  awaited here
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+    assert site.row(other)["status"] == "pending"
+
+
+def test_a_policy_that_exits_ends_nothing(daemon, cli, site):
+    """A retry policy of the site's own is code like any other."""
+    exits = "import sys\nhandlers.on('bad', classify=lambda error: sys.exit(3))(quick_fails)\n"
+    fails = "\ndef quick_fails(number=0):\n    raise ValueError\n"
+    cli.module("jobs", JOBS + fails + exits)
+    process = daemon()
+    bad = site.add("bad", at=DUE)
+    until(lambda: site.row(bad)["status"] in {"failed", "complete"})
+    quick = site.add("quick", [1], at=DUE)
+    until(lambda: site.row(quick)["status"] == "complete")
+    process.send_signal(signal.SIGTERM)
+    assert (ended(process)[0], site.row(bad)["status"]) == (0, "failed")
+
+
+def test_a_long_outage_is_survived(daemon, cli, mortal):
+    """Longer than claims live, with a handler at work: its time limit is kept meanwhile, it is
+    never run beside itself, and its result is recorded when the database is back."""
+    runs = 'open(here / "runs", "a").write("x")\n    (here / f"pid{number}").write_text'
+    jobs = JOBS.replace('(here / f"pid{number}").write_text', runs)
+    cli.module("jobs", jobs.replace('queue="slow")', 'queue="slow", timeout=3)'))
+    action, other = mortal.add("gated", [0], at=DUE), mortal.add("gated", [1], at=DUE)
+    process = daemon("--queues", "*:3", "--expiry", "4", RUNNER_DSN=mortal.url)
+    until(lambda: all((cli.folder / f"begun{n}").exists() for n in range(2)))
+    children = [int((cli.folder / f"begun{n}").read_text()) for n in range(2)]
+    down = time.monotonic()
+    mortal.server.kill()
+    until(lambda: all(gone(child) for child in children))  # over their limit, nobody to tell
+    until(lambda: time.monotonic() - down > 6)  # longer than a claim lives, and than one try
+    assert process.poll() is None
+    mortal.server.restart()
+    mortal.reconnect()
+    until(lambda: {mortal.row(i)["status"] for i in (action, other)} == {"failed"})
+    process.send_signal(signal.SIGTERM)
+    code, _, err = ended(process)
+    assert (code, (cli.folder / "runs").read_text()) == (0, "xx")
+    assert ["lost" in line for line in err.splitlines()].count(True) >= 1
+    for i in (action, other):
+        assert len([line for line in mortal.logs(i) if "timed out" in line]) == 1
+
+
 WRONG = {
     "queue string": (("--queues", "mail"), 2, ["--queues", "payments:4,mail:1,*:2"]),
     "no children": (("--queues", "*:0"), 2, ["--queues", "1 to 256 children"]),
@@ -273,6 +385,7 @@ def mortal(tmp_path):
     if program is None:
         pytest.fail("needs a mariadbd or mysqld of this machine: apt-get install mariadb-server")
     server = servers.local(program)
+    server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1")  # what it said survives
     yield SiteDatabase.create(server)
     server.stop()
 

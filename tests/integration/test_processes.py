@@ -407,19 +407,26 @@ def test_a_replacement_gets_ready_beside_those_that_run(pool):
     assert [a.action.id for a in executor.finished(10)] == [1]
 
 
-def test_a_replacement_that_cannot_start_is_told_before_the_next_begins(pool):
-    """What runs is not disturbed; then no action begins in vain."""
-    executor = pool(count=2)
+def test_a_replacement_that_cannot_start_is_told_and_tried_again(pool, monkeypatch):
+    """What runs is not disturbed, those that are left go on, and a mended module is found."""
+    monkeypatch.setattr("runner.executors.processes.RETRY", 0.3)
+    told = []
+    executor = pool(count=2, tell=told.append)
     executor.prepare()
     executor.submit(action("gated", 1))
     executor.submit(action("dies", 2, "[1]"))
+    mended = Path("process_jobs.py").read_text()
     Path("process_jobs.py").write_text("raise ValueError('half a deploy')")
     assert [a.action.id for a in executor.finished(10)] == [2]
     assert executor.finished(0.2) == []
     Path("go").touch()
     assert [a.failure for a in executor.finished(10)] == [None]
-    with pytest.raises(HandlerError, match="half a deploy"):
-        executor.prepare()
+    executor.prepare()
+    assert executor.room() == 1
+    assert told
+    assert all("half a deploy" in text for text in told)
+    Path("process_jobs.py").write_text(mended)
+    until(lambda: executor.prepare() or executor.room() == 2)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from runner.core.clock import SystemClock
 from runner.core.limits import Limits, peak_memory
 from runner.core.signals import Stop
 
@@ -55,11 +56,16 @@ def test_a_signal_comes_before_any_limit(clock, stop):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "begun", "room"), [(0, 99, None), (3, 1, 2), (3, 3, 0), (3, 5, 0)]
+    ("jobs", "wanted", "taken", "room"),
+    [(0, 99, 99, None), (3, 1, 1, 2), (3, 3, 3, 0), (3, 5, 3, 0)],
 )
-def test_room_is_what_max_jobs_leaves(clock, stop, jobs, begun, room):
-    """No more is claimed than may begin."""
-    assert Limits(clock, stop, jobs=jobs, jobs_begun=begun).room() == room
+def test_room_is_what_max_jobs_leaves(stop, jobs, wanted, taken, room):
+    """No more is taken than may begin, whoever asks; what is given back may be taken again."""
+    limits = Limits(SystemClock(), stop, jobs=jobs)
+    assert (limits.take(wanted), limits.room()) == (taken, room)
+    assert limits.take(1) == int(room != 0)
+    limits.give_back(1)
+    assert limits.room() == (room if room != 0 else 1)
 
 
 @pytest.mark.parametrize(
