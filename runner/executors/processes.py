@@ -184,6 +184,8 @@ class Processes:
         end is wanted now. Which of them are worth asking."""
         now = self._clock.monotonic()
         seconds = min(seconds, *(child.deadline - now for child in children))
+        if self._refusal:
+            seconds = min(seconds, self._refused_at + RETRY - now)
         watched = {}
         for child in children:
             if child.death is not None:
