@@ -142,4 +142,9 @@ def complain(text: str) -> None:
 
 def printable(text: Any) -> str:
     """Text on one line, with control characters made visible: data must not drive a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(str(text).split()))
+    return visible(" ".join(str(text).split()))
+
+
+def visible(text: str) -> str:
+    """The text with control characters, and whatever else cannot be seen, spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from runner.cli import visible
 from runner.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -160,11 +161,6 @@ def cell(value: Any) -> str:
 def _is_texts(value: Any) -> bool:
     """Whether the value is several lines, as log entries are (args are a tuple never)."""
     return isinstance(value, tuple)
-
-
-def visible(text: str) -> str:
-    """The text with control characters, and whatever else cannot be seen, spelled out."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def width(text: str) -> int:

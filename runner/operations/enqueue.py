@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from compat.action_scheduler import CREATED
@@ -11,7 +12,7 @@ from runner.core.errors import EnqueueError, TooBusy
 from runner.core.new_action import NewAction
 from runner.site import identifiers
 from runner.storage.borrowed import borrow
-from runner.storage.queries import Queries, numbered
+from runner.storage.queries import Queries, chunks, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,8 +24,7 @@ MOST = 10_000
 """Actions created by one call, all or none: more would keep locks and undo logs for long."""
 
 ROWS, BYTES = 500, 400_000
-"""Of one statement. Escaped, the bytes may double: still less than the smallest packet limit that
-servers come with (1 MB)."""
+"""Of one statement."""
 
 TRIES = 2
 """How often a unit that lost a lock wait of the session (10 s) is tried: the caller may be
@@ -150,7 +150,7 @@ class _Writing:
             return self._ids
         self._ids = []
         step = self._id_step(tx)
-        for chunk in chunks(self._rows):
+        for chunk in _statements(self._rows):
             ids = self._create(tx, chunk, step)
             lines = [{**self._log, "id": id_} for id_ in ids if id_ is not None]
             tx.insert_rows(self._queries["log_created"], lines)
@@ -192,20 +192,10 @@ class _Writing:
         return tx.insert_rows(self._queries["create"], [row])
 
 
-def chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def _statements(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows that one statement writes: as many as fit, and a unique one by itself."""
-    chunk: list[Row] = []
-    size = 0
-    for row in rows:
-        bytes_ = _size(row)
-        full = len(chunk) == ROWS or size + bytes_ > BYTES
-        if chunk and (full or row["unique"] or chunk[0]["unique"]):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(row)
-        size += bytes_
-    if chunk:
-        yield chunk
+    for unique, alike in groupby(rows, key=lambda row: bool(row["unique"])):
+        yield from chunks(alike, _size, most=BYTES, count=1 if unique else ROWS)
 
 
 def _size(row: Row) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.storage.queries import chunks
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from compat.site_time import SiteZone
     from runner.storage.db import Transaction
@@ -44,7 +46,7 @@ class Journal:
         rows = [
             {"id": id_, "message": self.text(text), "log_offset": offset} for id_, text in lines
         ]
-        for number, chunk in enumerate(_chunks(rows)):
+        for number, chunk in enumerate(chunks(rows, _size, most=BYTES)):
             if number or matched is None:
                 tx.insert_rows_later(self.queries["log"], chunk)
                 continue
@@ -63,16 +65,6 @@ class Journal:
         return text.encode(codec, "replace").decode(codec)
 
 
-def _chunks(rows: Sequence[dict[str, object]]) -> Iterator[list[dict[str, object]]]:
-    """Rows of one statement: far below the smallest packet limit that servers come with (1 MB)."""
-    chunk: list[dict[str, object]] = []
-    size = 0
-    for row in rows:
-        bytes_ = 100 + 4 * len(str(row["message"]))
-        if chunk and size + bytes_ > BYTES:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(row)
-        size += bytes_
-    if chunk:
-        yield chunk
+def _size(row: Mapping[str, object]) -> int:
+    """Bytes of the row's values, or a little more."""
+    return 100 + 4 * len(str(row["message"]))

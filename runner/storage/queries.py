@@ -6,14 +6,16 @@ purpose, and the statement. `{braces}` are filled with identifiers once; values 
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+R = TypeVar("R")
 _HERE = Path(__file__).resolve().parents[1]
 _FOLDERS = (_HERE.parent / "sql", _HERE / "_sql")  # a checkout comes before a stale copy
 _NAME = re.compile(r"^-- name: ([a-z_]+(?:@[a-z]+)?)\n", re.MULTILINE)
@@ -63,6 +65,25 @@ def numbered(text: str, names: Sequence[str], number: int) -> str:
     for name in names:
         text = re.sub(rf":{name}\b", f":{name}_{number}", text)
     return text
+
+
+def chunks(
+    rows: Iterable[R], size: Callable[[R], int], *, most: int, count: float = math.inf
+) -> Iterator[list[R]]:
+    """Rows that one statement writes, in their order: as many as `most` (bytes, by `size`) and
+    `count` let in, one at least. Of `most`, stay below half of the smallest packet limit that
+    servers come with (1 MB): escaped, bytes may double."""
+    chunk: list[R] = []
+    total = 0
+    for row in rows:
+        bytes_ = size(row)
+        if chunk and (len(chunk) == count or total + bytes_ > most):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(row)
+        total += bytes_
+    if chunk:
+        yield chunk
 
 
 def repeated(

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from compat import schedules
-from runner.cli import output
+from runner.cli import output, visible
 from runner.cli.action.fields import schedule_text
-from runner.cli.output import cell, chosen_fields, print_item, print_rows, table, visible, width
+from runner.cli.output import cell, chosen_fields, print_item, print_rows, table, width
 from runner.core.errors import UsageError
 
 EVIL = "a\x1b]0;x\x07\x9b2J\r\n\t\x00\u202e\u200d\ud83d"
