@@ -38,6 +38,13 @@ COMPLETE = f"action complete via {CONTEXT}"
 CANCELED = "action canceled"
 IGNORED = f"action ignored via {CONTEXT}"
 RESET = "action reset"
+REVIVED = (
+    f"action marked as failed by Action Scheduler while {CONTEXT} held it: its own outcome counts"
+)
+"""Ours alone: PHP's cleaner fails what was in progress for too long, whoever holds it."""
+
+AGAIN = f"action pending again for the {CONTEXT}: somebody asked for it"
+"""Ours alone: Action Scheduler never runs a failed action again."""
 
 LONGEST_LOG = 60_000
 """Bytes of a log line: the column is TEXT (65,535 bytes)."""

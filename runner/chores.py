@@ -35,7 +35,9 @@ def clean(app: App, stop: Stop, tell: Callable[[str], object]) -> None:
         with app.open() as (database, site):
             database.bored = database.hurry = lambda: bool(stop.asked)
             cleaner = Cleaner(database, site, limits, hooks=frozenset(app.handlers.hooks))
-            cleaned = cleaner.run(usual_cutoffs(Actions(database, site).now()))
+            now = Actions(database, site).now()
+            cleaned = cleaner.run(usual_cutoffs(now))
+            cleaner.forget_attempts(now)
     except Exception as error:  # noqa: BLE001  whatever it is, the daemon's work goes on
         tell(f"old actions could not be deleted: {error}")
         return

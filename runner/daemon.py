@@ -11,7 +11,7 @@ from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.summary import Summary
 from runner.engine import drain, limits_of
-from runner.operations.safety import check_mode
+from runner.operations.safety import WITHOUT_TABLES, check_mode
 from runner.operations.worker import BREATH
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Daemon:
         """Works until it is told to end. Raises what ended a worker that was not told to."""
         with self._app.open() as (database, site):
             check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
+            if not site.migrated:
+                self._watch.tell(WITHOUT_TABLES)
         chores = scheduler(site.zone, self._settings.clean_at, self._clean)
         threads = [
             threading.Thread(target=self._work, args=lane, name=f"queue {lane[0].name}")
@@ -169,6 +171,7 @@ class Daemon:
                     progress=self._progress,
                     poll=max(settings.sleep, BREATH),
                     tell=lambda text: self._watch.tell(f"queue {queue.name}: {text}"),
+                    queue=queue.name,
                 )
             self._summaries.append(summary)
         except BaseException as error:  # noqa: BLE001  raised by the thread that waits for us

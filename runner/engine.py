@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from runner import __version__
 from runner.core.limits import Limits
 from runner.executors import logs
 from runner.executors.inline import Inline
@@ -13,15 +17,17 @@ from runner.operations.report import due_count
 from runner.operations.worker import Worker
 from runner.sources.action_scheduler import ActionScheduler
 from runner.sources.journal import Journal
+from runner.sources.leases import Registration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from runner.app import App, Progress
     from runner.config import Settings
     from runner.core.signals import Stop
     from runner.core.summary import Summary
     from runner.site import Site
+    from runner.sources.leases import Leases
     from runner.sources.ownership import Native
     from runner.storage.db import Database
 
@@ -51,9 +57,10 @@ def drain(
     progress: Progress,
     poll: float = 0.0,
     tell: Callable[[str], object] | None = None,
+    queue: str = "",
 ) -> Summary:
     """Works until a limit is reached, and without `poll` (seconds) until nothing is left. `tell`
-    hears of children that could not start while others work."""
+    hears of children that could not start while others work; `queue` names the worker in lists."""
     if progress.begin:
         progress.begin(due_count(database, site, app.handlers.hooks))
     stop = limits.stop
@@ -67,7 +74,8 @@ def drain(
         batch_size=settings.batch_size,
         pause=settings.pause,
         poll=poll,
-        expiry=settings.expiry,
+        heartbeat=min(settings.heartbeat, settings.expiry / 4, settings.lease / 3),
+        silence=ownership.silence,
         on_settled=progress.settled,
     )
     database.hurry = lambda: stop.now
@@ -76,9 +84,26 @@ def drain(
     try:
         if poll:
             executor.prepare()  # so that the first action need not wait for it
-        return worker.run()
+        with _registered(ownership.leases, database, queue, settings.executor):
+            return worker.run()
     finally:
         executor.close()
+
+
+@contextmanager
+def _registered(
+    leases: Leases | None, database: Database, queue: str, executor: str
+) -> Iterator[None]:
+    """The worker stands in the list of workers meanwhile."""
+    if leases is None:
+        yield
+        return
+    host = socket.gethostname()[:191]
+    leases.register(database, Registration(host, os.getpid(), queue, executor, __version__))
+    try:
+        yield
+    finally:
+        leases.leave(database)
 
 
 def executor_of(

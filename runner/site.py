@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from runner.storage.db import Database, Row
 
 
+OWN_TABLES = ("migrations", "workers", "leases", "attempts")
+"""The runner's own, made by `runner migrate`."""
+
+OWN_SCHEMA = 1
+"""Number of the newest migration in `sql/schema`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """Table names of one site, quoted for SQL."""
@@ -25,15 +32,21 @@ class Tables:
     def plain(self, table: str) -> str:
         return f"{self.prefix}actionscheduler_{table}"
 
+    def own(self, table: str) -> str:
+        return f"{self.prefix}runner_{table}"
+
     def identifiers(self) -> dict[str, str]:
         names = {table: f"`{self.plain(table)}`" for table in TABLES}
+        names |= {table: f"`{self.own(table)}`" for table in OWN_TABLES}
+        names |= {"attempts_index": f"`{self.own('attempts_action_id')}`"}
         return names | {"options": f"`{self.prefix}options`"}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """Facts read at connect. `schema` is the store's version option, empty when there is none;
-    `php_scheduled` says whether WP-Cron holds the event that starts PHP's own runner."""
+    `php_scheduled` says whether WP-Cron holds the event that starts PHP's own runner; `migrated`
+    whether the runner's own tables are all there."""
 
     tables: Tables
     shape: Shape
@@ -44,6 +57,7 @@ class Site:
     php_scheduled: bool
     skip_locked: bool
     log_charset: str
+    migrated: bool = False
 
 
 def check_prefix(prefix: str) -> Tables:
@@ -79,11 +93,32 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         php_scheduled=f'"{RUN_QUEUE_EVENT}"' in options.get("cron", ""),
         skip_locked=has_skip_locked(server),
         log_charset=_log_charset(facts),
+        migrated=_migrated(database, tables, facts),
+    )
+
+
+def _migrated(database: Database, tables: Tables, facts: list[Row]) -> bool:
+    """Whether our own tables are all there. Raises SiteError for those of a newer runner."""
+    there = {row["name"] for row in facts if row["kind"] == "column"}
+    if tables.own("migrations") not in there:
+        return False
+    queries = Queries("migrate.sql", database.dialect, tables.identifiers())
+    newest = max((int(row["number"]) for row in database.query(queries["applied"])), default=0)
+    if newest > OWN_SCHEMA:
+        raise newer_tables(newest, OWN_SCHEMA)
+    return newest == OWN_SCHEMA and all(tables.own(table) in there for table in OWN_TABLES)
+
+
+def newer_tables(found: int, known: int) -> SiteError:
+    return SiteError(
+        f"the runner's own tables are of version {found}, made by a newer runner; this one knows"
+        f" version {known}: update the runner here"
     )
 
 
 def _facts(database: Database, queries: Queries, tables: Tables, lock: str | None) -> list[Row]:
     names = [tables.plain(table) for table in TABLES]
+    names += [tables.own(table) for table in OWN_TABLES]
     parts = [queries["probe"], queries["options"]]
     if lock:
         parts.append(queries["named_lock"])
@@ -101,6 +136,8 @@ def _shape(facts: list[Row], tables: Tables) -> Shape:
     indexes: dict[str, tuple[str, ...]] = {}
     for row in facts:
         table = str(row["name"]).removeprefix(f"{tables.prefix}actionscheduler_")
+        if table not in TABLES:
+            continue
         if row["kind"] == "column":
             required = str(row["value"]).startswith("required")
             columns.setdefault(table, {})[row["item"]] = required

@@ -96,6 +96,10 @@ WHERE action_id IN (:ids)
 -- Hands back rows which a dead worker had claimed and not begun; they stay as they were.
 UPDATE {actions} {by_key} SET claim_id = 0 WHERE action_id IN (:ids)
 
+-- name: revive
+-- Rows that Action Scheduler's cleaner failed under our claim are in progress again, to be settled.
+UPDATE {actions} {by_key} SET status = 'in-progress' WHERE action_id IN (:ids) AND status = 'failed'
+
 -- name: give_up_unreadable
 -- A row whose args or schedule cannot be read: canceled, as Action Scheduler 4.0.0 does.
 UPDATE {actions} {by_key} SET status = 'canceled' {release_unique_key}
@@ -195,9 +199,10 @@ SET last_attempt_gmt = UTC_TIMESTAMP(),
 WHERE action_id IN (:ids) AND claim_id = :claim AND status IN ('pending', 'in-progress')
 
 -- name: still_held
--- Which of these the claim holds: asked when a heartbeat touched fewer.
+-- Which of these the claim holds: asked when a heartbeat touched fewer. One that Action Scheduler's
+-- cleaner failed is ours still, since nobody has claimed it.
 SELECT action_id FROM {actions} {by_key}
-WHERE action_id IN (:ids) AND claim_id = :claim AND status IN ('pending', 'in-progress')
+WHERE action_id IN (:ids) AND claim_id = :claim AND status IN ('pending', 'in-progress', 'failed')
 
 -- name: release_rows
 -- Hands back what was not begun. Finished rows keep the claim id as history (since 3.9.3).

@@ -10,6 +10,25 @@ WHERE action_id IN (:ids) {lock}
 UPDATE {actions} {by_key} SET status = 'canceled' {release_unique_key}
 WHERE action_id IN (:ids) AND status = 'pending'
 
+-- name: retry
+-- Pending again, due now, as an action that was never tried and does not recur: its chain went on,
+-- or was ended, with it.
+UPDATE {actions} {by_key} SET status = 'pending', claim_id = 0, attempts = 0, schedule = :schedule,
+  scheduled_date_gmt = :gmt, scheduled_date_local = :local
+WHERE action_id IN (:ids)
+
+-- name: delete_attempts
+-- What the runner recorded of them, where it has its own tables.
+DELETE FROM {attempts} WHERE action_id IN (:ids)
+
+-- name: old_attempts
+-- Attempts that ended long ago, their actions perhaps gone by another hand.
+SELECT attempt_id FROM {attempts} WHERE ended_at <= :cutoff ORDER BY ended_at LIMIT :limit
+
+-- name: forget_attempts
+-- They go.
+DELETE FROM {attempts} WHERE attempt_id IN (:ids)
+
 -- name: delete_logs
 -- Their story goes first.
 DELETE FROM {logs} WHERE action_id IN (:ids)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "Run the due actions of your handlers, then end.",
     "work": "Run due actions as they come, until told to stop: the daemon.",
+    "migrate": "Make or update the runner's own tables: leases, workers, attempts.",
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",
+    "worker": "Show who works on this site.",
     "clean": "Delete old finished actions and their logs.",
     "handlers": "Show which hooks are handled, by what, and how they are retried.",
     "version": "Show versions.",

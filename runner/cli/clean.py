@@ -111,6 +111,7 @@ def command(
         if bar.shown:
             bar.begin(cleaner.how_many(cutoffs))
         cleaned = cleaner.run(cutoffs)
+        cleaner.forget_attempts(now)
     if as_json:
         click.echo(json.dumps(asdict(cleaned) | {"dry_run": dry_run}))
     elif not quiet:

@@ -228,6 +228,14 @@ class Settings:
         TIMEOUT, "Seconds without a sign of life after which work counts as abandoned.", least=1,
         metavar="SECONDS",
     )  # fmt: skip
+    lease: int = _count(
+        45, "Seconds that a claim lasts without a heartbeat (with the tables of `runner migrate`).",
+        least=1, metavar="SECONDS",
+    )  # fmt: skip
+    heartbeat: int = _count(
+        15, "Seconds between heartbeats; a third of a lease that is shorter than 45.", least=1,
+        metavar="SECONDS",
+    )  # fmt: skip
     queues: tuple[WorkerQueue, ...] = _define(
         (), "work", "Queues with children of their own, as in payments:4,mail:1,*:2 (default: one"
         " for all handlers with 2 children).", parse_queues, metavar="NAME:N,…",

@@ -8,6 +8,7 @@ RunnerError                 the runner cannot do its work (exit 1); the text is 
 ├── Busy                    another run holds the lock (exit 75)
 ├── DatabaseError           the database said no
 │   ├── DatabaseGone        the connection is lost and did not come back
+│   ├── Denied              the account lacks a right
 │   └── TooBusy             deadlocks or lock waits, again and again
 ├── SiteError               the site's tables cannot be used
 └── HandlerError            a handler module or registration is wrong
@@ -63,6 +64,10 @@ class DatabaseError(RunnerError):
 
 class DatabaseGone(DatabaseError):
     pass
+
+
+class Denied(DatabaseError):
+    """The account lacks a right that is needed."""
 
 
 class TooBusy(DatabaseError):

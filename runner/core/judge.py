@@ -22,8 +22,13 @@ LONGEST_WAIT = 10 * 366 * 86_400.0
 """Seconds, ten years: the date must fit its column, or the row would be due at once for ever."""
 
 
-def judge(attempt: Attempt, policy: RetryPolicy, now: float) -> Outcome:
-    """Decides the outcome. `now` is the database's time in epoch seconds, UTC."""
+CRASHES = frozenset({"crash", "expired", "interrupted"})
+"""Failures after which nobody knows how far the handler came."""
+
+
+def judge(attempt: Attempt, policy: RetryPolicy, now: float, *, on_crash: str = "retry") -> Outcome:
+    """Decides the outcome. `now` is the database's time in epoch seconds, UTC; `on_crash` is one
+    of runner.core.retry.ON_CRASH."""
     failure = attempt.failure
     if failure is None:
         return Completed()
@@ -31,7 +36,20 @@ def judge(attempt: Attempt, policy: RetryPolicy, now: float) -> Outcome:
         return Cancelled(_one_line(failure.message))
     if failure.kind == "snooze":
         return Snoozed(_at(now, failure.seconds or 0.0), _one_line(failure.message))
+    if failure.kind in CRASHES and on_crash != "retry":
+        return Dead(_unknown(attempt.action, failure, on_crash))
     return _retry_or_die(attempt.action, failure, policy, now)
+
+
+def _unknown(action: Action, failure: HandlerFailure, on_crash: str) -> str:
+    """What the log says of an action that may have done its work, wholly or in part."""
+    what = describe(failure)
+    if on_crash == "fail":
+        return f"{what} (on_crash: not tried again)"
+    return (
+        f"{what}. It may have done its work: look, and if it has not, run it again with"
+        f" `runner action retry {action.id}`"
+    )
 
 
 def _retry_or_die(

@@ -14,6 +14,9 @@ DAY = 86_400.0
 RETRY, PERMANENT = "retry", "permanent"
 """What a classifier may answer."""
 
+ON_CRASH = ("retry", "fail", "ask")
+"""What may become of an action whose process or worker died: nobody knows how far it came."""
+
 
 def _names_error(error: object) -> bool:
     """An error class, or the qualified name of one (`requests.exceptions.Timeout`)."""

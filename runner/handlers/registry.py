@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
-from runner.core.retry import RetryPolicy
+from runner.core.retry import ON_CRASH, RetryPolicy
 from runner.handlers.binding import Signature, name_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Handler:
     `idempotent` says that running an action again does no harm: many short ones are then marked
     ahead and recorded together (see runner.operations.windows). Handlers of one `queue` can be
     given children of their own (`runner work --queues`).
+
+    `on_crash` says what becomes of an action whose process or worker died in the handler, so that
+    nobody knows how far it came: `retry` by its policy; `fail` for good; `ask`: failed, with a log
+    line that says how to run it again by hand.
     """
 
     hook: str
@@ -45,6 +49,7 @@ class Handler:
     classify: Classifier | None = None
     queue: str = ""
     soft_timeout: float | None = None
+    on_crash: str = "retry"
 
     @property
     def name(self) -> str:
@@ -74,6 +79,7 @@ class Handlers:
         classify: Classifier | None = None,
         idempotent: bool = False,
         queue: str = "",
+        on_crash: str = "retry",
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more hooks.
 
@@ -83,7 +89,7 @@ class Handlers:
         handler, so that it can clean up (in a process of its own and inline, not in threads, and
         not before code in C returns). `idempotent` allows fast windows: after a crash of the
         runner, an action of a window may run again although it had been done, and is counted as
-        begun although it had not.
+        begun although it had not. `on_crash` is for handlers that must not run twice: see Handler.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its
         column, an option that makes no sense, and a signature that no action could be bound to.
@@ -95,6 +101,7 @@ class Handlers:
         def register(function: Function) -> Function:
             for hook in hooks:
                 _check(hook, policy, seconds, soft_timeout, classifier)
+                _check_crash(hook, on_crash, idempotent=idempotent)
                 self._add(
                     Handler(
                         hook,
@@ -106,6 +113,7 @@ class Handlers:
                         classify=classifier,
                         queue=queue,
                         soft_timeout=soft_timeout,
+                        on_crash=on_crash,
                     )
                 )
             return function
@@ -189,3 +197,13 @@ def _check(
         raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
     if classify is not None and not callable(classify):
         raise HandlerError(f"hook {hook}: classify must be a function of one error")
+
+
+def _check_crash(hook: str, on_crash: str, *, idempotent: bool) -> None:
+    if on_crash not in ON_CRASH:
+        raise HandlerError(f"hook {hook}: on_crash must be one of {', '.join(ON_CRASH)}")
+    if idempotent and on_crash != "retry":
+        raise HandlerError(
+            f"hook {hook}: idempotent says that it may run twice, on_crash={on_crash!r} that it"
+            " must not: leave one out"
+        )

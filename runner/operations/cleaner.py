@@ -72,6 +72,7 @@ class Cleaner:
         self._database = database
         facts = identifiers(site, database.dialect)
         self._queries = Queries("manage.sql", database.dialect, facts)
+        self._migrated = site.migrated
         self._limits = limits
         self._hooks = hooks
         self._batch_size = batch_size
@@ -104,6 +105,18 @@ class Cleaner:
         cleaned.stopped = self._ends() or "nothing left"
         cleaned.seconds = self._limits.elapsed()
         return cleaned
+
+    def forget_attempts(self, now: int) -> int:
+        """Deletes what was recorded of attempts longer ago than any action is kept by default;
+        returns how many. `now` is in epoch seconds."""
+        cutoff, forgotten = sql_date(now - max(AGES.values())), 0
+        while self._migrated and not self._dry and not self._limits.reached():
+            found = self._database.query(self._queries["old_attempts"], cutoff=cutoff, limit=WINDOW)
+            if not found:
+                break
+            ids = [row["attempt_id"] for row in found]
+            forgotten += self._database.write(self._queries["forget_attempts"], ids=ids)
+        return forgotten
 
     def _ends(self) -> str | None:
         """Why it ends here, None while it goes on."""
@@ -146,6 +159,8 @@ class Cleaner:
             rows = tx.query(query, ids=ids, status=status, cutoff=cutoff)
             tried[:] = old = [row["action_id"] for row in rows]
             if old:
+                if self._migrated:
+                    tx.execute(self._queries["delete_attempts"], ids=old)
                 tx.execute(self._queries["delete_logs"], ids=old)
                 tx.execute(self._queries["delete"], ids=old)
             return len(old)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compat import action_scheduler as texts
+from compat.schedules import simple
+from compat.site_time import sql_date
 from runner.core.model import Status
 from runner.site import action_queries, identifiers
 from runner.sources.journal import Journal
@@ -46,6 +48,29 @@ def cancel(database: Database, site: Site, ids: Sequence[int], *, why: str = "")
     return _change(database, queries, ids, Change((Status.PENDING,), write, was_done))
 
 
+def retry(database: Database, site: Site, ids: Sequence[int]) -> list[int]:
+    """Makes those that failed or were canceled pending again, due now, with all their attempts;
+    returns their ids. One of a recurring chain runs once more, outside of its chain."""
+    queries = _queries(database, site)
+    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+
+    def write(tx: Transaction, some: list[int], now: int) -> None:
+        tx.execute(
+            queries["retry"],
+            ids=some,
+            schedule=simple(now).to_bytes().decode(),
+            gmt=sql_date(now),
+            local=site.zone.local(now),
+        )
+        journal.write(tx, [(id_, texts.AGAIN) for id_ in some], now)
+
+    def was_done(row: Row | None) -> bool:
+        return row is not None and row["status"] == Status.PENDING
+
+    allowed = (Status.FAILED, Status.CANCELED)
+    return _change(database, queries, ids, Change(allowed, write, was_done))
+
+
 def delete(
     database: Database, site: Site, ids: Sequence[int], *, running: bool = False
 ) -> list[int]:
@@ -54,6 +79,8 @@ def delete(
     queries = _queries(database, site)
 
     def write(tx: Transaction, some: list[int], _now: int) -> None:
+        if site.migrated:
+            tx.execute(queries["delete_attempts"], ids=some)
         tx.execute(queries["delete_logs"], ids=some)
         tx.execute(queries["delete"], ids=some)
 

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from runner.site import Site
 
 
+WITHOUT_TABLES = (
+    "the runner's own tables are missing: what a dead worker held is taken back after 300 seconds"
+    " instead of 60, and attempts are not recorded. `runner migrate` makes them"
+)
+
+
 def check_mode(mode: str, site: Site, dialect: str, hooks: int) -> None:
     """Raises SafetyRefusal where `auto` finds that PHP's runner may be alive."""
     if mode == "native" or dialect == "sqlite" or not site.php_scheduled:

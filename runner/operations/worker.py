@@ -32,13 +32,10 @@ if TYPE_CHECKING:
     from runner.handlers.registry import Handlers
 
 HEARTBEAT = 15.0
-"""Seconds between heartbeats, or a quarter of a shorter expiry."""
+"""Seconds between heartbeats, unless told otherwise."""
 
 BREATH = 0.01
 """Seconds that a worker with nothing to do rests at least."""
-
-EXPIRED_EVERY = 15.0
-"""Seconds between looks for what dead workers left, of a worker that waits for more."""
 
 
 class Source(Protocol):
@@ -84,8 +81,10 @@ class Executor(Protocol):
 class Worker:
     """Drains a source. `on_settled` hears of every outcome, for a progress bar or a log.
 
-    With `poll` it waits for more when nothing is due, and looks again after so many seconds;
-    without, it ends then.
+    `heartbeat` is in seconds: so often claims are kept alive, and so often a worker that waits
+    for more looks for what dead ones left. `silence` is how long those were not heard of. With
+    `poll` it waits for more when nothing is due, and looks again after so many seconds; without,
+    it ends then.
     """
 
     def __init__(
@@ -99,7 +98,8 @@ class Worker:
         batch_size: int = 25,
         pause: float = 0.0,
         poll: float = 0.0,
-        expiry: int = TIMEOUT,
+        heartbeat: float = HEARTBEAT,
+        silence: int = TIMEOUT,
         on_settled: Callable[[Settlement], None] | None = None,
     ) -> None:
         self.summary = Summary()
@@ -111,8 +111,8 @@ class Worker:
         self._batch_size = batch_size
         self._pause = pause
         self._poll = poll
-        self._expiry = expiry
-        self._heartbeat = min(HEARTBEAT, expiry / 4)
+        self._heartbeat = heartbeat
+        self._silence = silence
         self._on_settled = on_settled or (lambda _: None)
         self._pace = Pace()
         self._batches: list[Claimed] = []
@@ -181,7 +181,7 @@ class Worker:
         if now >= self._expired_at and not (
             claim and (claim.expired or claim.reset or claim.corrupt)
         ):
-            self._expired_at = now + EXPIRED_EVERY if self._poll else math.inf
+            self._expired_at = now + self._heartbeat if self._poll else math.inf
         if claim is None:
             return
         self.summary.claimed += len(claim.actions) + claim.corrupt
@@ -344,12 +344,13 @@ class Worker:
     def _outcome(self, attempt: Attempt, now: float) -> Outcome:
         self._limits.memory_seen = max(self._limits.memory_seen, attempt.memory)
         try:
-            return judge(attempt, self._handlers[attempt.action.hook].retry, now)
+            handler = self._handlers[attempt.action.hook]
+            return judge(attempt, handler.retry, now, on_crash=handler.on_crash)
         except (Exception, SystemExit) as error:  # noqa: BLE001  the site's own policy ends no run
             return Dead(f"its retry policy failed: {type(error).__name__}: {error}")
 
     def _expired(self, action: Action) -> Attempt:
-        text = f"its worker died: nothing was heard of it for {self._expiry} seconds"
+        text = f"its worker died: nothing was heard of it for {self._silence} seconds"
         return Attempt(action, 0.0, HandlerFailure("expired", text))
 
     def _count(self, held: Held) -> None:

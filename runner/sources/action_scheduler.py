@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import RESET, unreadable
+from compat.action_scheduler import RESET, REVIVED, unreadable
 from runner.core.errors import DatabaseError, TooBusy
 from runner.core.model import Claim, Status, Step
 from runner.sources.rows import Unreadable, to_action
@@ -41,6 +41,7 @@ class ActionScheduler:
         self._queries = queries
         self._ownership = ownership
         self._journal = journal
+        self._leases = ownership.leases
         self._zone = journal.zone
         self._slugs: dict[int, str] = {0: ""}
 
@@ -54,6 +55,8 @@ class ActionScheduler:
         others hold every row that was seen, `contended` is set: that is not an empty queue.
         """
         self.contended = False
+        if expired and self._leases:
+            self._leases.seen(self._database)
         for attempt in range(CONTENDED_TRIES):
             monotonic = self._database.clock.monotonic()
             try:
@@ -98,10 +101,12 @@ class ActionScheduler:
         waiting = [row for row in rows if row["claim_id"] and row["status"] == Status.PENDING]
         self._reset(tx, [row["action_id"] for row in waiting], now)
         ours = [row for row in rows if row not in waiting]
+        self._revive(tx, [row["action_id"] for row in ours if row["status"] == Status.FAILED], now)
         token = self._ownership.mark(tx, [row["action_id"] for row in ours], offset) if ours else 0
         tokens.append(token)
+        self._ownership.end_dead(tx, {row["claim_id"] for row in rows} - {0})
         actions, corrupt = self._read(tx, ours, token, now)
-        begun = {row["action_id"] for row in ours if row["status"] == Status.RUNNING}
+        begun = {row["action_id"] for row in ours if row["status"] != Status.PENDING}
         return Claim(
             id=token,
             actions=tuple(action for action in actions if action.id not in begun),
@@ -116,6 +121,12 @@ class ActionScheduler:
         if ids:
             tx.execute(self._queries["unmark"], ids=ids)
             self._journal.write(tx, [(id_, RESET) for id_ in ids], now)
+
+    def _revive(self, tx: Transaction, ids: list[int], now: float) -> None:
+        """Action Scheduler's cleaner failed them while their worker's lease was open."""
+        if ids:
+            tx.execute(self._queries["revive"], ids=ids)
+            self._journal.write(tx, [(id_, REVIVED) for id_ in ids], now)
 
     def _read(
         self, tx: Transaction, rows: list[Row], token: int, now: float
@@ -160,7 +171,7 @@ class ActionScheduler:
         """
         now = claim.database_time(self._database.clock.monotonic())
         step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
-        turn = Turn(self._journal, claim, step, now)
+        turn = Turn(self._journal, self._leases, claim, step, now)
         try:
             return self._database.unit(turn.write, patience=self._ownership.expiry)
         except Unmatched:
@@ -183,6 +194,8 @@ class ActionScheduler:
         offset = self._zone.attempt_offset(now)
         if not ids:
             return []
+        if self._leases:
+            self._leases.renew(self._database, claim.id)
         values = {"claim": claim.id, "ids": list(ids)}
         matched = self._database.try_write(self._queries["beat"], offset=offset, **values)
         if matched is None or matched == len(ids):

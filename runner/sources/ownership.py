@@ -15,6 +15,7 @@ from runner.storage.queries import hooks_hex, numbered
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from runner.sources.leases import Leases
     from runner.storage.db import Database, Row, Transaction
     from runner.storage.queries import Queries
 
@@ -53,7 +54,8 @@ class Found:
 class Native:
     """Ownership by `claim_id`. `hooks` are those with a Python handler: no other row is read.
 
-    `groups` and `excluded` are group ids or None; `expiry` is in seconds.
+    `groups` and `excluded` are group ids or None; `expiry` is in seconds. With `leases`, what a
+    dead worker left is also told by its lease, which is sooner.
     """
 
     def __init__(
@@ -65,13 +67,20 @@ class Native:
         groups: Sequence[int] | None = None,
         excluded: Sequence[int] | None = None,
         urgent: bool = True,
+        leases: Leases | None = None,
     ) -> None:
         self.queries = queries
         self.expiry = expiry
+        self.leases = leases
         self._hooks = tuple(hooks)
         self._groups = groups
         self._excluded = excluded
         self._urgent = urgent
+
+    @property
+    def silence(self) -> int:
+        """Seconds without a sign of life after which what a worker held is taken back."""
+        return self.leases.seconds if self.leases else self.expiry
 
     def find(self, database: Database, limit: int, *, expired: bool) -> Found:
         """Sees up to `limit` rows that are due, and those that a dead worker left."""
@@ -88,54 +97,78 @@ class Native:
     def _union(
         self, hooks: Sequence[str], *, expired: bool, urgent: bool
     ) -> tuple[str, dict[str, object]]:
-        due = self._filtered("due")
+        due = self._filtered(self.queries["due"])
         parts = [numbered(due, ["hook"], i) for i in range(len(hooks))]
         values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
         values |= {"groups": self._groups or self._excluded}
         values |= {"hooks_hex": hooks_hex(self._hooks)}
         if urgent and self._urgent:
-            text = self._filtered("urgent")
+            text = self._filtered(self.queries["urgent"])
             parts += [numbered(text, ["urgency"], p) for p in range(NORMAL_PRIORITY)]
             values |= {f"urgency_{p}": p for p in range(NORMAL_PRIORITY)}
         if expired:
-            parts.append(self._filtered("expired"))
+            parts.append(self._filtered(self.queries["expired"]))
             values["expiry"] = self.expiry
+        if expired and self.leases:
+            parts.append(self._filtered(self.leases.queries["orphaned"]))
         return self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts)), values
 
-    def _filtered(self, name: str) -> str:
+    def _filtered(self, text: str) -> str:
         wanted = ""
         if self._groups is not None:
             wanted = "AND group_id IN (:groups)"
         elif self._excluded is not None:
             wanted = "AND group_id NOT IN (:groups)"
-        return self.queries[name].replace("/*groups*/", wanted)
+        return text.replace("/*groups*/", wanted)
 
     def lock_due(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
         """The rows of these that are still free, whole, and locked until the commit."""
         return tx.query(self.queries["lock_due"], ids=ids, chosen=False)
 
     def lock_expired(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
+        if self.leases:
+            return self.leases.lock(tx, ids, self.expiry)
         return tx.query(self.queries["lock_expired"], ids=ids, expiry=self.expiry)
 
     def mark(self, tx: Transaction, ids: Sequence[int], offset: int) -> int:
         """Makes locked rows ours; returns the token. `offset` is local time's, in seconds."""
         claim = tx.insert(self.queries["new_claim"])
         tx.later(self.queries["mark"], claim=claim, ids=ids, offset=offset)
+        if self.leases:
+            self.leases.take(tx, claim)
         return claim
+
+    def end_dead(self, tx: Transaction, claims: Collection[int]) -> None:
+        """Ends claims of dead workers from which nothing is left to take back."""
+        if self.leases and claims:
+            for claim in self.leases.ended(tx, claims):
+                tx.later(self.queries["release_claim"], claim=claim)
 
     def claimed(self, ids: Collection[int]) -> None:
         """Hears which rows a claim came to hold."""
 
     def undo(self, tx: Transaction, claim: int, ids: Sequence[int]) -> None:
         """Takes back a mark whose COMMIT had no answer: it may or may not be there."""
-        tx.execute(self.queries["release_rows"], claim=claim, ids=ids)
-        tx.execute(self.queries["release_claim"], claim=claim)
+        tx.later(self.queries["release_rows"], claim=claim, ids=ids)
+        self._end(tx, claim)
 
     def hand_back(self, database: Database, claim: int, ids: Sequence[int]) -> None:
         """Gives back what was not begun, and ends the claim."""
-        if ids:
-            database.write(self.queries["release_rows"], patience=5, claim=claim, ids=ids)
-        database.write(self.queries["release_claim"], patience=5, claim=claim)
+        if not ids and not self.leases:
+            database.write(self.queries["release_claim"], patience=5, claim=claim)
+            return
+
+        def unit(tx: Transaction) -> None:
+            if ids:
+                tx.later(self.queries["release_rows"], claim=claim, ids=ids)
+            self._end(tx, claim)
+
+        database.unit(unit, patience=5)
+
+    def _end(self, tx: Transaction, claim: int) -> None:
+        if self.leases:
+            self.leases.end(tx, claim)
+        tx.later(self.queries["release_claim"], claim=claim)
 
 
 class Chosen(Native):
@@ -145,9 +178,15 @@ class Chosen(Native):
     """
 
     def __init__(
-        self, queries: Queries, hooks: Sequence[str], ids: Sequence[int], *, expiry: int
+        self,
+        queries: Queries,
+        hooks: Sequence[str],
+        ids: Sequence[int],
+        *,
+        expiry: int,
+        leases: Leases | None = None,
     ) -> None:
-        super().__init__(queries, hooks, expiry=expiry)
+        super().__init__(queries, hooks, expiry=expiry, leases=leases)
         self._left = list(dict.fromkeys(ids))
 
     def find(self, database: Database, limit: int, *, expired: bool) -> Found:  # noqa: ARG002

@@ -39,8 +39,8 @@ def to_action(row: Row, group: str) -> Action:
 
 
 def _begins_before(row: Row) -> int:
-    """Begins before the current attempt: a running row has counted that one already."""
-    counted = 1 if row["status"] == Status.RUNNING else 0
+    """Begins before the current attempt: a row that has begun has counted that one already."""
+    counted = 0 if row["status"] == Status.PENDING else 1
     return max(int(row["attempts"]) - counted, 0)
 
 

@@ -27,10 +27,11 @@ from runner.sources.chain import continue_chain
 from runner.storage.db import Unmatched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from runner.core.model import Action, Claim, Outcome
     from runner.sources.journal import Journal, Line
+    from runner.sources.leases import Leases
     from runner.storage.db import Row, Transaction
 
 FINAL: Mapping[type[Outcome], Status] = {
@@ -52,9 +53,12 @@ class _Move:
 class Turn:
     """The work of one `advance`. `now` is the database's time in epoch seconds."""
 
-    def __init__(self, journal: Journal, claim: Claim, step: Step, now: float) -> None:
+    def __init__(
+        self, journal: Journal, leases: Leases | None, claim: Claim, step: Step, now: float
+    ) -> None:
         self._queries = journal.queries
         self._journal = journal
+        self._leases = leases
         self._zone = journal.zone
         self._claim = claim
         self._step = step
@@ -71,8 +75,9 @@ class Turn:
     def write_what_is_held(self, tx: Transaction) -> Held:
         """Looks at every row under lock first; writes for those still held, and names the rest."""
         rows = self._rows(tx)
-        held = self._still_held(rows)
         done = self._done_already(tx, rows) if tx.uncertain else Step()
+        held = self._still_held(rows, {action.id for action in done.actions()})
+        self._revive(tx, held, rows)
         self._write(tx, held)
         kept = {action.id for action in (*held.actions(), *done.actions())}
         lost = tuple(action for action in self._step.actions() if action.id not in kept)
@@ -84,15 +89,29 @@ class Turn:
             lost,
         )
 
-    def _still_held(self, rows: Mapping[int, Row]) -> Step:
-        running, pending = Status.RUNNING, Status.PENDING
+    def _still_held(self, rows: Mapping[int, Row], done: Collection[int]) -> Step:
         step = self._step
+
+        def begun(action: Action) -> bool:
+            """Also one that Action Scheduler's cleaner failed meanwhile: the claim is ours."""
+            row = rows.get(action.id)
+            mine = self._holds(row, Status.RUNNING) or self._holds(row, Status.FAILED)
+            return mine and action.id not in done
+
         return Step(
-            tuple(s for s in step.settled if self._holds(rows.get(s.action.id), running)),
-            tuple(a for a in step.starting if self._holds(rows.get(a.id), pending)),
-            tuple(a for a in step.unmarked if self._holds(rows.get(a.id), running)),
+            tuple(s for s in step.settled if begun(s.action)),
+            tuple(a for a in step.starting if self._holds(rows.get(a.id), Status.PENDING)),
+            tuple(a for a in step.unmarked if begun(a)),
             step.ahead,
         )
+
+    def _revive(self, tx: Transaction, held: Step, rows: Mapping[int, Row]) -> None:
+        """What Action Scheduler's cleaner failed while we held it gets its true outcome."""
+        begun = [*(s.action for s in held.settled), *held.unmarked]
+        failed = [a.id for a in begun if rows[a.id]["status"] == Status.FAILED]
+        if failed:
+            tx.execute(self._queries["revive"], ids=failed)
+            self._journal.write(tx, [(id_, texts.REVIVED) for id_ in failed], self._now)
 
     def _done_already(self, tx: Transaction, rows: Mapping[int, Row]) -> Step:
         """What a COMMIT without an answer has written after all."""
@@ -157,6 +176,8 @@ class Turn:
         if rides:
             tx.later(self._queries[rides.name], **rides.values)
         self._journal.write(tx, lines, self._now, matched=rides.rows if rides else None)
+        if self._leases:
+            self._leases.record(tx, self._claim, step.settled)
 
     def _goes_on(self, settlement: Settlement) -> bool:
         return type(settlement.outcome) in FINAL and settlement.action.schedule.is_recurring

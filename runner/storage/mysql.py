@@ -12,7 +12,7 @@ import pymysql
 from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE, SERVER_STATUS
 from pymysql.converters import conversions
 
-from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, EnqueueError
+from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, Denied, EnqueueError
 from runner.storage.db import NO_TRANSACTION, Conflict, LostConnection, NotUnderstood, Unmatched
 from runner.storage.queries import Queries
 
@@ -37,10 +37,13 @@ _LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
 _MEANINGS: dict[int, type[Exception]] = {
     **dict.fromkeys((1020, 1205, 1213, 1467, 3058), Conflict),
     **dict.fromkeys((1317, 1969, 3024), Conflict),  # interrupted
-    **dict.fromkeys((1290, 1792, 1836), LostConnection),  # read-only: a failover
     ER.BAD_NULL_ERROR: Unmatched,
     ER.PARSE_ERROR: NotUnderstood,
 }
+_READ_ONLY = {1290, 1792, 1836}
+"""Of a replica, or of a server that was the primary a moment ago: another one may soon be."""
+
+_DENIED = {1044, 1142, 1227}
 _UNREACHABLE = {1040, 1203, 2002, 2003, 2005}
 _ADVICE = {
     1044: "the account may not use this database: check its grants",
@@ -48,8 +51,8 @@ _ADVICE = {
     1049: "there is no such database: check the name",
     1130: "the server refuses this host: check the account's host part",
     1142: "the account lacks a right: grant SELECT, INSERT and UPDATE on the four"
-    " actionscheduler tables, DELETE on the claims table, and SELECT on options; deleting actions"
-    " wants DELETE on actions and logs too",
+    " actionscheduler tables, DELETE on the claims table, SELECT on options, and all four on the"
+    " runner's own tables; deleting actions wants DELETE on actions and logs too",
     1146: "a table is missing: check the table prefix",
     CR.CR_SSL_CONNECTION_ERROR: "TLS was asked for: see that the server offers it and that its"
     " certificate is valid, or ask for less with RUNNER_DB_TLS or the DSN's ?tls=",
@@ -192,10 +195,13 @@ class MySQL:
             return LostConnection(f"{where}: {text or 'the connection is closed'}")
         if code in _MEANINGS:
             return _MEANINGS[code](text)
+        if code in _READ_ONLY:
+            return LostConnection(f"{where} takes no writes: {text}")
         advice = _advice(error, code)
         if code in _UNREACHABLE and not advice:
             return DatabaseGone(f"cannot reach {where}: {text}. Is the server running?")
-        return DatabaseError(f"{where}: {text}" + (f" ({advice})" if advice else ""))
+        kind = Denied if code in _DENIED else DatabaseError
+        return kind(f"{where}: {text}" + (f" ({advice})" if advice else ""))
 
 
 def _advice(error: Exception, code: int) -> str:

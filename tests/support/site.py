@@ -13,7 +13,11 @@ from pymysql.constants import CLIENT
 from compat import args as argtexts
 from compat import schedules
 from compat.site_time import SiteZone, sql_date
-from runner.site import Tables
+from runner.core.clock import SystemClock
+from runner.operations.migrate import Migrate
+from runner.site import Tables, check_prefix, discover
+from runner.storage.db import Database
+from runner.storage.mysql import MySQL
 from runner.storage.queries import Queries, load
 
 _numbers = itertools.count(1)
@@ -72,6 +76,19 @@ class SiteDatabase:
                 self.run(queries[name])
         for name, value in options.items():
             self.set_option(name, value)
+
+    def migrate(self) -> None:
+        """Makes the runner's own tables, as `runner migrate` does."""
+        tables = check_prefix(self.prefix)
+        database = Database(MySQL(self.dsn, tables.plain("actions")), SystemClock())
+        Migrate(database, discover(database, tables)).run()
+        database.close()
+
+    def own(self, table: str, where: str = "1") -> list[dict]:
+        """Rows of one of the runner's own tables."""
+        with self.connection.cursor(pymysql.cursors.DictCursor) as cursor:
+            cursor.execute(f"SELECT * FROM {self.prefix}runner_{table} WHERE {where} ORDER BY 1")
+            return list(cursor.fetchall())
 
     def drop(self) -> None:
         self.connection.close()

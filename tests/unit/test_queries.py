@@ -13,7 +13,8 @@ from runner.storage import queries
 from runner.storage.queries import Queries, bind, load, numbered, repeated
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(path.name for path in (ROOT / "sql").glob("*.sql"))
+SCHEMA = sorted(f"schema/{path.name}" for path in (ROOT / "sql" / "schema").glob("*.sql"))
+FILES = [*sorted(path.name for path in (ROOT / "sql").glob("*.sql")), *SCHEMA]
 STATEMENTS = [(file, name) for file in FILES for name in load(file)]
 MARKS = {"mysql": "%%(%s)s", "sqlite": ":%s"}
 
@@ -39,7 +40,8 @@ def texts(tree):
 
 def facts(found, dialect):
     site = Site(Tables("wp_"), found, SiteZone(), "", "8", "", False, True, True)
-    return identifiers(site, dialect) | {"table": "wp_actionscheduler_actions", "isolation": "x"}
+    own = {"number": "1", "name": "x", "checksum": "y"}  # of a migration
+    return identifiers(site, dialect) | own | {"table": "wp_actionscheduler_actions", "isolation": "x"}
 
 
 def dialects(name):
@@ -60,8 +62,8 @@ def filled():
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
-        "action_scheduler.sql", "actions.sql", "enqueue.sql", "manage.sql", "report.sql",
-        "site.sql", "upstream.sql",
+        "action_scheduler.sql", "actions.sql", "enqueue.sql", "leases.sql", "manage.sql",
+        "migrate.sql", "report.sql", "site.sql", "upstream.sql", "schema/0001_leases.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)
@@ -90,9 +92,11 @@ def test_variants_are_of_known_servers(file, name):
 
 
 def test_every_statement_is_used():
-    """No statement is left over: each name stands in the runner (the demo makes upstream's)."""
+    """No statement is left over: each name stands in the runner (the demo makes upstream's, and
+    migrations are run whole)."""
     used = {text for _, tree in sources() for text in texts(tree)}
-    names = {dialects(name)[0] for file, name in STATEMENTS if file != "upstream.sql"}
+    whole = {"upstream.sql", *SCHEMA}
+    names = {dialects(name)[0] for file, name in STATEMENTS if file not in whole}
     assert names - used == set()
     assert 'load("upstream.sql")' in (ROOT / "runner" / "demo" / "shop.py").read_text("utf-8")
 

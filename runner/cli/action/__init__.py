@@ -10,10 +10,12 @@ COMMANDS = {
     "list": "List actions, by hook, status, group, date and more.",
     "get": "Show all facts of one action.",
     "logs": "Show the log of one action.",
+    "attempts": "Show every try of one action: how long, how much memory, what error.",
     "next": "Show when a hook runs next.",
     "create": "Create an action: once, async, every so often, or by cron.",
     "cancel": "Cancel pending actions.",
     "delete": "Delete actions and their logs.",
+    "retry": "Make failed or canceled actions pending again.",
     "run": "Run chosen actions now, due or not.",
 }
 

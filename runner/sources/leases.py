@@ -1,0 +1,117 @@
+"""A worker's leases: which claims it holds and until when, in the runner's own tables.
+
+A claim whose lease ran out is anybody's. The claim's id stays the token that fences every write:
+a worker that was only frozen finds that its rows are another's. Each call of a handler is recorded
+by the transaction that settles it, so that an action which Action Scheduler's cleaner failed can be
+told from one that we did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from runner.core.model import Claim, Outcome, Settlement
+    from runner.storage.db import Database, Row, Transaction
+    from runner.storage.queries import Queries
+
+FORGET = 86_400
+"""Seconds after which a worker that ended without a word leaves the list."""
+
+WORDS: Mapping[type[Outcome], str] = {
+    Completed: "completed",
+    Retried: "retried",
+    Snoozed: "snoozed",
+    Dead: "failed",
+    Cancelled: "canceled",
+}
+"""What an attempt came to, as it is recorded."""
+
+_LONGEST_ERROR = 191
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a worker tells of itself. `version` is the runner's."""
+
+    host: str
+    pid: int
+    queue: str
+    executor: str
+    version: str
+
+
+class Leases:
+    """`seconds` is how long a lease lasts when nothing renews it."""
+
+    def __init__(self, queries: Queries, seconds: int) -> None:
+        self.queries = queries
+        self.seconds = seconds
+        self.worker = 0
+
+    def register(self, database: Database, worker: Registration) -> None:
+        """The worker begins; those that died long ago are forgotten."""
+
+        def unit(tx: Transaction) -> int:
+            tx.later(self.queries["forget_workers"], seconds=FORGET)
+            facts = {name: getattr(worker, name) for name in worker.__slots__}
+            return tx.insert(self.queries["register"], **facts)
+
+        self.worker = database.unit(unit)
+
+    def leave(self, database: Database) -> None:
+        """The worker ends. Tried once: one that is left behind is forgotten in a day."""
+        database.try_write(self.queries["leave"], worker=self.worker)
+
+    def seen(self, database: Database) -> None:
+        """It lives, also while it has nothing to do."""
+        database.try_write(self.queries["seen"], worker=self.worker)
+
+    def take(self, tx: Transaction, claim: int) -> None:
+        """Leases a new claim, in the transaction that makes it."""
+        tx.later(self.queries["lease"], claim=claim, worker=self.worker, lease=self.seconds)
+
+    def renew(self, database: Database, claim: int) -> None:
+        """Tried once: the next heartbeat follows."""
+        database.try_write(self.queries["renew"], claim=claim, lease=self.seconds)
+        self.seen(database)
+
+    def end(self, tx: Transaction, claim: int) -> None:
+        tx.later(self.queries["end_leases"], claims=[claim])
+
+    def ended(self, tx: Transaction, claims: Iterable[int]) -> list[int]:
+        """Those of dead workers' claims from which all has been taken back; their leases end."""
+        rows = tx.query(self.queries["ended"], claims=sorted(claims))
+        ended = [row["claim_id"] for row in rows]
+        if ended:
+            tx.later(self.queries["end_leases"], claims=ended)
+        return ended
+
+    def lock(self, tx: Transaction, ids: Sequence[int], expiry: int) -> list[Row]:
+        """The abandoned rows of these, by their leases or by `expiry` seconds of silence."""
+        return tx.query(self.queries["lock_orphaned"], ids=ids, expiry=expiry)
+
+    def record(self, tx: Transaction, claim: Claim, settled: Sequence[Settlement]) -> None:
+        """Writes an attempt for each outcome, in the transaction that settles it."""
+        tx.insert_rows_later(self.queries["attempt"], [self._attempt(claim, s) for s in settled])
+
+    def _attempt(self, claim: Claim, settlement: Settlement) -> dict[str, object]:
+        action, attempt = settlement.action, settlement.attempt
+        failure = attempt.failure if attempt else None
+        error = (failure.error_class or failure.kind) if failure else ""
+        return {
+            "action": action.id,
+            "claim": claim.id,
+            "worker": self.worker,
+            "hook": action.hook,
+            "attempt": action.attempt,
+            "outcome": WORDS[type(settlement.outcome)],
+            "error": error[:_LONGEST_ERROR],
+            "elapsed_ms": round(attempt.elapsed * 1000) if attempt else 0,
+            "peak_memory": attempt.memory if attempt else 0,
+        }
