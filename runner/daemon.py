@@ -84,7 +84,7 @@ class Outage:
     def end(self, who: str) -> None:
         with self._lock:
             if who not in self._waiting:
-                return  # it was a heartbeat that found its connection gone
+                return
             self._waiting.discard(who)
             if not self._waiting:
                 self._tell(
@@ -160,7 +160,7 @@ class Daemon:
                 database.patience = OUTAGE
                 database.bored = lambda: bool(self._stop.asked)
                 database.on_outage = lambda why: self._outage.begin(queue.name, why)
-                database.on_reconnect = lambda: self._outage.end(queue.name)
+                database.on_recovery = lambda: self._outage.end(queue.name)
                 summary = drain(
                     app,
                     database,

@@ -38,7 +38,7 @@ class Tables:
     def identifiers(self) -> dict[str, str]:
         names = {table: f"`{self.plain(table)}`" for table in TABLES}
         names |= {table: f"`{self.own(table)}`" for table in OWN_TABLES}
-        names |= {"attempts_index": f"`{self.own('attempts_action_id')}`"}
+        names |= {"attempts_index": f"`{self.own('attempt_index')}`"}
         return names | {"options": f"`{self.prefix}options`"}
 
 

@@ -40,6 +40,7 @@ def _text(shown: Snapshot) -> str:
         f"database     {printable(shown.server)}, Action Scheduler schema {schema}",
         f"time zone    {printable(shown.time_zone)}",
         f"PHP's runner {shown.php_runner}",
+        f"own tables   {'there' if shown.migrated else 'missing: `runner migrate` makes them'}",
         "",
         f"{'status':<12}{'all':>10}{'with a Python handler':>24}",
     ]

@@ -49,6 +49,7 @@ Exit codes: 0 told to stop or a limit reached, 1 could not work, 2 usage, 78 con
 @settings_options(
     "database", "handlers", "work", "mode", "executor", "batch_size", "groups", "exclude_groups",
     "time_limit", "max_jobs", "memory_limit", "recycle_after", "recycle_memory", "expiry",
+    "lease", "heartbeat",
 )  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def command(*, quiet: bool, **flags: Any) -> int:

@@ -34,6 +34,7 @@ class Snapshot:
     schema: str
     time_zone: str
     php_runner: str
+    migrated: bool
     statuses: dict[str, Count]
     due: Count
     oldest_due_gmt: str | None
@@ -59,6 +60,7 @@ def snapshot(database: Database, site: Site, hooks: Sequence[str]) -> Snapshot:
         schema=site.schema,
         time_zone=site.zone.name or f"UTC{site.zone.hours:+g}",
         php_runner="may be alive" if site.php_scheduled else "not scheduled",
+        migrated=site.migrated,
         statuses={status: counts.get(status, Count(0, 0)) for status in [*Status, *counts]},
         due=Count(int(due["actions"]), int(due["ours"] or 0)),
         oldest_due_gmt=due["oldest"],

@@ -149,7 +149,8 @@ class Database:
     """A connection that comes back. `patience` is how many seconds to wait for a lost server.
 
     Hooks for its owner: `hurry` ends every wait, `bored` those that nothing depends on (looks, not
-    results); `on_outage` hears why the connection is lost, `on_reconnect` is called on a new one.
+    results); `on_outage` hears why the connection is lost, `on_reconnect` is called on a new one,
+    `on_recovery` when a statement has worked again.
     """
 
     def __init__(self, driver: Driver, clock: Clock, *, patience: float = 30.0) -> None:
@@ -161,8 +162,10 @@ class Database:
         self.hurry: Callable[[], bool] = _never
         self.bored: Callable[[], bool] = _never
         self.on_outage: Callable[[str], object] = _nothing
+        self.on_recovery: Callable[[], object] = _nothing
         self._connection: Any = None
         self._met = False
+        self._out = False
         self._shut = False
 
     def connect(self) -> None:
@@ -268,7 +271,11 @@ class Database:
         while True:
             try:
                 self.connect()
-                return attempt(uncertain)
+                result = attempt(uncertain)
+                if self._out:
+                    self._out = False
+                    self.on_recovery()
+                return result
             except Conflict as error:
                 conflicts += 1
                 deadline = deadline or self.clock.monotonic() + patience
@@ -288,6 +295,7 @@ class Database:
 
     def _wait_for_server(self, error: Exception, deadline: float, ends: Callable[[], bool]) -> None:
         self.close()
+        self._out = True
         self.on_outage(str(error))
         while self.clock.monotonic() < deadline and not ends():
             self.clock.sleep(random.uniform(0.2, 0.5))  # noqa: S311 jitter only

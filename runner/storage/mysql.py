@@ -40,8 +40,9 @@ _MEANINGS: dict[int, type[Exception]] = {
     ER.BAD_NULL_ERROR: Unmatched,
     ER.PARSE_ERROR: NotUnderstood,
 }
-_READ_ONLY = {1290, 1792, 1836}
-"""Of a replica, or of a server that was the primary a moment ago: another one may soon be."""
+_NO_WRITES = {1290, 1792, 1836, 1021, 1114}
+"""Read-only, as a server is that was the primary a moment ago, or full: somebody sees to it, and
+nothing that was found out meanwhile may be lost."""
 
 _DENIED = {1044, 1142, 1227}
 _UNREACHABLE = {1040, 1203, 2002, 2003, 2005}
@@ -195,7 +196,7 @@ class MySQL:
             return LostConnection(f"{where}: {text or 'the connection is closed'}")
         if code in _MEANINGS:
             return _MEANINGS[code](text)
-        if code in _READ_ONLY:
+        if code in _NO_WRITES:
             return LostConnection(f"{where} takes no writes: {text}")
         advice = _advice(error, code)
         if code in _UNREACHABLE and not advice:

@@ -91,7 +91,10 @@ def test_tables_of_a_newer_runner_are_refused(site, cli):
     site.run(
         "INSERT INTO wp_runner_migrations VALUES (7, '0007_x', REPEAT('0', 64), UTC_TIMESTAMP())"
     )
-    cli.module("jobs", "from runner import Handlers\nhandlers = Handlers()\n@handlers.on('x')\ndef f(): pass\n")
+    cli.module(
+        "jobs",
+        "from runner import Handlers\nhandlers = Handlers()\n@handlers.on('x')\ndef f(): pass\n",
+    )
     for command in (["migrate"], ["run", "--handlers", "jobs:handlers"], ["status"]):
         done = cli(*command)
         assert done.returncode == 1

@@ -41,7 +41,9 @@ def texts(tree):
 def facts(found, dialect):
     site = Site(Tables("wp_"), found, SiteZone(), "", "8", "", False, True, True)
     own = {"number": "1", "name": "x", "checksum": "y"}  # of a migration
-    return identifiers(site, dialect) | own | {"table": "wp_actionscheduler_actions", "isolation": "x"}
+    return (
+        identifiers(site, dialect) | own | {"table": "wp_actionscheduler_actions", "isolation": "x"}
+    )
 
 
 def dialects(name):

@@ -125,6 +125,11 @@ def test_a_prefix_is_letters_digits_and_underscores(prefix):
         "groups": f"`{prefix}actionscheduler_groups`",
         "logs": f"`{prefix}actionscheduler_logs`",
         "options": f"`{prefix}options`",
+        "migrations": f"`{prefix}runner_migrations`",
+        "workers": f"`{prefix}runner_workers`",
+        "leases": f"`{prefix}runner_leases`",
+        "attempts": f"`{prefix}runner_attempts`",
+        "attempts_index": f"`{prefix}runner_attempt_index`",
     }
     assert max(len(name) - 2 for name in tables.identifiers().values()) <= 64
 
