@@ -272,10 +272,6 @@ class Database:
             try:
                 self.connect()
                 result = attempt(uncertain)
-                if self._out:
-                    self._out = False
-                    self.on_recovery()
-                return result
             except Conflict as error:
                 conflicts += 1
                 deadline = deadline or self.clock.monotonic() + patience
@@ -289,6 +285,11 @@ class Database:
                 uncertain = uncertain or isinstance(error, _UnknownCommit)
                 deadline = deadline or self.clock.monotonic() + patience
                 self._wait_for_server(error, deadline, ends)
+            else:
+                if self._out:
+                    self._out = False
+                    self.on_recovery()
+                return result
 
     def _ends_looking(self) -> bool:
         return self.hurry() or self.bored()

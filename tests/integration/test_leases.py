@@ -262,7 +262,7 @@ def test_another_s_rows_are_left_alone(site, server, engine):
     has one comes; rows that PHP claimed are none of ours."""
     site.add("py_retry", at=NOW - 60)
     other = site.add("php_hook", at=NOW - 60)
-    source, claim = died_in(engine, server, 1)
+    _, claim = died_in(engine, server, 1)
     site.run(
         f"UPDATE wp_actionscheduler_actions SET claim_id = {claim.id}, status = 'in-progress',"
         f" last_attempt_gmt = '{sql_date(NOW)}' WHERE action_id = {other}"

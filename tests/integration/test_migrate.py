@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import threading
-
-import pytest
-from support.server import Server
-
 from runner.operations import migrate
+from runner.site import OWN_SCHEMA, OWN_TABLES
 from runner.storage import queries
 
 OWN = ["wp_runner_attempts", "wp_runner_leases", "wp_runner_migrations", "wp_runner_workers"]
@@ -73,7 +67,7 @@ def test_four_at_once_make_them_once(site, cli):
     assert len(site.own("migrations")) == 1
 
 
-def test_a_file_changed_after_it_ran_is_refused(site, cli, tmp_path, monkeypatch):
+def test_a_file_changed_after_it_ran_is_refused(site, cli):
     """Nothing is done, and the line names the file."""
     cli("migrate")
     site.run("UPDATE wp_runner_migrations SET checksum = REPEAT('0', 64)")
@@ -104,7 +98,7 @@ def test_tables_of_a_newer_runner_are_refused(site, cli):
         )
 
 
-def account(server: Server, site, *grants: str) -> str:
+def account(server, site, *grants: str) -> str:
     """A DSN of an account with these rights on the site's database."""
     server.execute(
         "CREATE OR REPLACE USER 'poor'@'%' IDENTIFIED BY 'poor'"
@@ -141,14 +135,10 @@ def test_a_read_only_server(site, cli, server):
 
 def test_the_record_is_of_the_files_that_are_there():
     """Numbers follow each other from 1, and the newest is the one that the runner wants."""
-    from runner.site import OWN_SCHEMA
-
     assert [m.number for m in migrate.known()] == list(range(1, OWN_SCHEMA + 1))
     made = {
         name.partition("@")[0]
         for m in migrate.known()
         for name in queries.load(f"schema/{m.name}.sql")
     }
-    from runner.site import OWN_TABLES
-
     assert made - {"attempts_index"} == {*OWN_TABLES} - {"migrations"}
