@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 HEARTBEAT = 15.0
 """Seconds between heartbeats, unless told otherwise."""
 
+BRIEF = 1.0
+"""Seconds that a result waits for a lost database at a time while handlers run: their time limits
+must be kept."""
+
 BREATH = 0.01
 """Seconds that a worker with nothing to do rests at least."""
 
@@ -55,6 +59,7 @@ class Source(Protocol):
         *,
         unmarked: Sequence[Action] = (),
         ahead: bool = False,
+        patience: float | None = None,
     ) -> Held: ...
 
     def beat(self, claim: Claim, ids: Sequence[int]) -> Sequence[int]: ...
@@ -234,16 +239,23 @@ class Worker:
         if not (settled or starting or unmarked):
             return
         ahead = len(starting) > room
+        busy = self._executor.busy()
         try:
             held = self._source.advance(
-                batch.claim, settled, starting, unmarked=unmarked, ahead=ahead
+                batch.claim,
+                settled,
+                starting,
+                unmarked=unmarked,
+                ahead=ahead,
+                patience=BRIEF if busy else None,
             )
         except BaseException as error:
             batch.waiting.extendleft(reversed(starting))  # to be handed back with the rest
             self._limits.give_back(len(starting))
-            if not (self._poll and isinstance(error, DatabaseGone)) or self._limits.reached():
+            again = busy or (self._poll and not self._limits.reached())
+            if not (again and isinstance(error, (DatabaseGone, TooBusy))):
                 raise
-            batch.outcomes[:0] = settled  # a daemon tries again: what is not ours then says so
+            batch.outcomes[:0] = settled  # tried again: what is not ours then says so
             return
         self._limits.give_back(len(unmarked) + len(starting) - len(held.started))
         batch.late = False
@@ -291,7 +303,7 @@ class Worker:
             for batch in self._batches:
                 self._beat(batch)
             self._note_overruns()
-            if any(batch.late for batch in self._batches):
+            if any(batch.late or batch.outcomes for batch in self._batches):
                 return
 
     def _can_begin(self) -> bool:
@@ -312,6 +324,8 @@ class Worker:
         it is time to look for more."""
         moments = [self._look_at] if self._may_look() else []
         for batch in self._batches:
+            if batch.outcomes:  # the database is lost
+                return BRIEF
             moments.append(batch.last_beat + self._heartbeat)
             if batch.ahead:
                 moments += [t + self._pace.late_after(hook) for hook, t in batch.running.values()]

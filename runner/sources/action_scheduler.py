@@ -44,6 +44,7 @@ class ActionScheduler:
         self._leases = ownership.leases
         self._zone = journal.zone
         self._slugs: dict[int, str] = {0: ""}
+        self._unsure: set[int] = set()  # claims whose last advance may have been written
 
     def claim(
         self, limit: int, *, expired: bool = False, held: Collection[int] = ()
@@ -160,24 +161,33 @@ class ActionScheduler:
         *,
         unmarked: Sequence[Action] = (),
         ahead: bool = False,
+        patience: float | None = None,
     ) -> Held:
         """Settles and begins, in one transaction, only what the claim still holds.
 
         With `ahead`, what begins is only marked (see runner.operations.windows); `unmarked` are
         actions whose mark is taken back.
 
-        Returns what was written. Retried on database errors for as long as a silent claim lasts:
-        an outcome is recorded once, whether or not the answer to a COMMIT arrived.
+        Returns what was written. Retried on database errors for `patience` seconds, by default as
+        long as a silent claim lasts: an outcome is recorded once, whether or not the answer to a
+        COMMIT arrived, also when a caller tries again after an error.
         """
         now = claim.database_time(self._database.clock.monotonic())
         step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
         turn = Turn(self._journal, self._leases, claim, step, now)
+        if claim.id in self._unsure:
+            turn.unsure = True
+        self._unsure.add(claim.id)
+        held = self._advance(turn, self._ownership.expiry if patience is None else patience)
+        self._unsure.discard(claim.id)
+        return held
+
+    def _advance(self, turn: Turn, patience: float) -> Held:
         try:
-            return self._database.unit(turn.write, patience=self._ownership.expiry)
+            return self._database.unit(turn.write, patience=patience)
         except Unmatched:
-            held = turn.write_what_is_held
             try:
-                return self._database.unit(held, patience=self._ownership.expiry)
+                return self._database.unit(turn.write_what_is_held, patience=patience)
             except Unmatched as error:
                 raise DatabaseError(
                     "the database says that rows under lock were changed: is there a trigger on"
@@ -205,5 +215,6 @@ class ActionScheduler:
 
     def release(self, claim: Claim, left: Sequence[Action]) -> None:
         """Hands back the actions that were not begun, and ends the claim."""
+        self._unsure.discard(claim.id)
         if claim.id:
             self._ownership.hand_back(self._database, claim.id, [action.id for action in left])

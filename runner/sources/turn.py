@@ -51,7 +51,8 @@ class _Move:
 
 
 class Turn:
-    """The work of one `advance`. `now` is the database's time in epoch seconds."""
+    """The work of one `advance`. `now` is the database's time in epoch seconds. When `unsure`, an
+    earlier turn for the same may have been written: the rows tell."""
 
     def __init__(
         self, journal: Journal, leases: Leases | None, claim: Claim, step: Step, now: float
@@ -63,10 +64,11 @@ class Turn:
         self._claim = claim
         self._step = step
         self._now = now
+        self.unsure = False
 
     def write(self, tx: Transaction) -> Held:
         """Raises Unmatched when something was lost: the caller must roll back."""
-        if tx.uncertain:
+        if tx.uncertain or self.unsure:
             return self.write_what_is_held(tx)
         step = self._step
         self._write(tx, step)
@@ -75,7 +77,8 @@ class Turn:
     def write_what_is_held(self, tx: Transaction) -> Held:
         """Looks at every row under lock first; writes for those still held, and names the rest."""
         rows = self._rows(tx)
-        done = self._done_already(tx, rows) if tx.uncertain else Step()
+        unsure = tx.uncertain or self.unsure
+        done = self._done_already(tx, rows) if unsure else Step()
         held = self._still_held(rows, {action.id for action in done.actions()})
         self._revive(tx, held, rows)
         self._write(tx, held)

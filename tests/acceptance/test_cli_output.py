@@ -274,7 +274,7 @@ def test_status_tells_the_state_of_the_queue(shop, queue, server):
     assert facts.pop("server")
     assert facts == {
         "site": "http://shop.test", "prefix": "wp_", "schema": "8",
-        "time_zone": "Europe/Budapest", "php_runner": "not scheduled",
+        "time_zone": "Europe/Budapest", "php_runner": "not scheduled", "migrated": False,
         "statuses": {
             "pending": {"all": 6, "ours": 4}, "in-progress": {"all": 0, "ours": 0},
             "complete": {"all": 1, "ours": 1}, "failed": {"all": 1, "ours": 0},

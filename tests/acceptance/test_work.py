@@ -412,6 +412,48 @@ def test_a_server_that_dies_is_waited_for_until_a_signal(daemon, mortal):
     assert ended(process)[0] == 0
 
 
+LATE = """
+import os, pathlib, time
+from runner import Handlers, RetryPolicy
+
+handlers = Handlers(retry=RetryPolicy.never())
+here = pathlib.Path(__file__).parent
+
+@handlers.on("gated")
+def gated():
+    while not (here / "go").exists():
+        time.sleep(0.01)
+
+@handlers.on("late", timeout=2)
+def late():
+    (here / "part").write_text(str(os.getpid()))
+    (here / "part").rename(here / "late")
+    while True:
+        time.sleep(1)
+"""
+
+
+def test_time_limits_are_kept_while_a_result_waits_for_the_database(daemon, cli, mortal):
+    """The server is gone, one action's result waits for it: its neighbour is killed when its time
+    is over, and both are recorded when the server is back."""
+    cli.module("jobs", LATE)
+    gated, late = (mortal.add(hook, at=DUE) for hook in ("gated", "late"))
+    process = daemon("--executor", "processes:2", RUNNER_DSN=mortal.url)
+    until((cli.folder / "late").exists)
+    mortal.server.kill()
+    (cli.folder / "go").touch()
+    assert "lost and waited for" in process.stderr.readline()
+    until(lambda: gone(int((cli.folder / "late").read_text())), seconds=20)
+    mortal.server.restart()
+    mortal.reconnect()
+    until(lambda: mortal.statuses() == {"complete": 1, "failed": 1})
+    assert (mortal.row(gated)["status"], mortal.row(late)["status"]) == ("complete", "failed")
+    assert "timed out after 2 seconds" in mortal.logs(late)[-1]
+    process.send_signal(signal.SIGTERM)
+    code, _, err = ended(process)
+    assert (code, err.count("\n")) == (0, 1), err
+
+
 def test_a_server_that_takes_no_writes_is_waited_for(daemon, cli, site, server):
     """Read-only for a while, as after a failover: one line for it and one for its end, the result
     in hand is recorded then, and nothing runs twice."""

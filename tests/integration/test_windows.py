@@ -43,11 +43,11 @@ def turns(monkeypatch):
     seen = []
     original = parts.ActionScheduler.advance
 
-    def advance(self, claim, settled, starting, *, unmarked=(), ahead=False):
+    def advance(self, claim, settled, starting, *, unmarked=(), **options):
         seen.append(
             ([s.action.id for s in settled], [a.id for a in starting], [a.id for a in unmarked])
         )
-        return original(self, claim, settled, starting, unmarked=unmarked, ahead=ahead)
+        return original(self, claim, settled, starting, unmarked=unmarked, **options)
 
     monkeypatch.setattr(parts.ActionScheduler, "advance", advance)
     return seen
