@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import click  # noqa: E402
-from bench import claim, coldstart, enqueue, throughput  # noqa: E402
+from bench import claim, coldstart, enqueue, executors, throughput  # noqa: E402
 from support import server as servers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -65,15 +65,39 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
     show_default=True,
     help="Actions claimed at a time; may be repeated.",
 )
+@click.option("--own-tables", is_flag=True, help="After `runner migrate`: leases and attempts.")
 @_json
-def _throughput(actions: int, rounds: int, batches: tuple[int, ...], as_json: bool) -> None:
+def _throughput(
+    actions: int, rounds: int, batches: tuple[int, ...], own_tables: bool, as_json: bool
+) -> None:
     """Actions a second.
 
     Against a loop that does what Action Scheduler's runner does, and against huey on SQLite where
     it is installed.
     """
     with running() as server:
-        throughput.measure(server, actions, rounds, batches, as_json=as_json)
+        throughput.measure(server, actions, rounds, batches, own_tables=own_tables, as_json=as_json)
+
+
+@bench.command("executors")
+@click.option(
+    "--actions",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Due actions a case and round.",
+)
+@_rounds
+@_json
+def _executors(actions: int, rounds: int, as_json: bool) -> None:
+    """What isolation costs.
+
+    Children against calls in the runner's own process, 10 ms handlers against the ideal, and the
+    parent's memory over 100,000 actions; fails below the promised ratios.
+    """
+    with running() as server:
+        within = executors.measure(server, actions, rounds, as_json=as_json)
+    sys.exit(0 if within else 1)
 
 
 @bench.command("claim")

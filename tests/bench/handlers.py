@@ -1,4 +1,6 @@
-"""Handlers that do nothing."""
+"""Handlers that do nothing, or sleep."""
+
+import time
 
 from runner import Handlers
 
@@ -13,3 +15,11 @@ idempotent = Handlers()
 @idempotent.on(*HOOKS, idempotent=True)
 def nothing(*_args):
     pass
+
+
+sleeping = Handlers()
+
+
+@sleeping.on(*HOOKS)
+def sleep(*_args):
+    time.sleep(0.010)

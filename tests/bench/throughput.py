@@ -62,13 +62,21 @@ def cases(batches: tuple[int, ...]) -> list[Case]:
     return found
 
 
-def measure(server, actions: int, rounds: int, batches: tuple[int, ...], *, as_json: bool) -> None:
+def measure(
+    server,
+    actions: int,
+    rounds: int,
+    batches: tuple[int, ...],
+    *,
+    own_tables: bool = False,
+    as_json: bool,
+) -> None:
     version = server.execute("SELECT VERSION()")[0][0]
     compared = cases(batches)
     for number in range(rounds):
         for case in compared:
             sys.stderr.write(f"round {number + 1} of {rounds}: {case.case} {case.executor} …   \r")
-            rate = _round(server, case, actions)
+            rate = _round(server, case, actions, own_tables=own_tables)
             case.rates.append(rate)
             peer = next(c for c in compared if c.case == "reference" and c.batch == case.batch)
             case.ratios.append(rate / peer.rates[number])
@@ -79,6 +87,7 @@ def measure(server, actions: int, rounds: int, batches: tuple[int, ...], *, as_j
         return
     print(
         f"{version}, every commit synced; {actions} actions, {rounds} interleaved rounds, medians"
+        + (", with leases and attempts" if own_tables else "")
     )
     print("strict: a result is on disk before the same worker begins its next action")
     print("idempotent: results of up to 150 ms are recorded together; a crash may run them again")
@@ -100,10 +109,12 @@ def _shown(figure: float | None) -> str:
     return "-" if figure is None else f"{figure:.2f}"
 
 
-def _round(server, case: Case, actions: int) -> float:
+def _round(server, case: Case, actions: int, *, own_tables: bool) -> float:
     if case.case == "huey":
         return peer_huey.drain(actions)
     site = SiteDatabase.create(server)
+    if own_tables:
+        site.migrate()
     fill(site, actions, "due", hooks=HOOKS, now=int(time.time()))
     before = server.status(*COUNTERS)
     began = time.perf_counter()
