@@ -90,3 +90,20 @@ def test_abandoned_work_is_taken_back(demo):
     assert demo.query(
         "SELECT COUNT(*) FROM wp_actionscheduler_actions WHERE claim_id > 0 AND status = 'pending'"
     ) == [(0,)]
+
+
+def test_leases_in_a_file(demo, cli):
+    """The same tables in a SQLite file: the lease decides, and every try is recorded."""
+    made = cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}")
+    assert (made.stdout, made.stderr) == ("ran 0001_leases\n", "")
+    assert cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}").stdout == "nothing to do\n"
+    with demo.app.open() as (database, site):
+        source = engine.source(database, site, demo.app.ownership(database, site, Settings()))
+        claim = source.claim(10)
+        source.advance(claim, [], claim.actions[:1])
+    demo.now = NOW + 45
+    assert demo.run().taken_back == 0
+    demo.now = NOW + 46
+    assert demo.run().taken_back == 10
+    assert demo.query("SELECT COUNT(*) FROM wp_runner_attempts") == [(221,)]
+    assert demo.query("SELECT * FROM wp_runner_leases") == []
