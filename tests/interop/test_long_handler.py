@@ -109,8 +109,8 @@ def test_phps_cleaner_leaves_a_long_handler_alone(site, cli, ids, times):
 
 
 def test_phps_cleaner_fails_a_handler_whose_runner_is_frozen(site, cli, ids, times):
-    """What the test above would see without a heartbeat: the runner's process is stopped, its
-    handler goes on, and PHP's cleaner fails the action."""
+    """What the test above would see without a heartbeat: the runner's process is stopped, and
+    PHP's cleaner fails the action."""
     with at_work(cli, times) as runner:
         runner.send_signal(signal.SIGSTOP)
         assert any(states(site, ids)[0][0] == "failed" for _ in cleanings(site, times))
