@@ -16,6 +16,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--php-env", action="append", default=[], metavar="NAME=VALUE",
         help="environment of the PHP processes, for a site that reads its settings there",
     )  # fmt: skip
+    parser.addoption(
+        "--real-times", action="store_true",
+        help="long handlers beside PHP's cleaner with its own 300 seconds: takes twelve minutes",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
