@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from interop.wordpress import GROUP, Enqueued, until
 
-from compat.action_scheduler import TIMEOUT
+from compat.action_scheduler import REVIVED, TIMEOUT
 
 JOBS = """
 import time
@@ -110,8 +110,15 @@ def test_phps_cleaner_leaves_a_long_handler_alone(site, cli, ids, times):
 
 def test_phps_cleaner_fails_a_handler_whose_runner_is_frozen(site, cli, ids, times):
     """What the test above would see without a heartbeat: the runner's process is stopped, and
-    PHP's cleaner fails the action."""
+    PHP's cleaner fails the action. Let go on, the runner still holds the claim: the handler's own
+    outcome counts, and the log tells of both."""
     with at_work(cli, times) as runner:
         runner.send_signal(signal.SIGSTOP)
         assert any(states(site, ids)[0][0] == "failed" for _ in cleanings(site, times))
         assert "Python" not in site.logs(ids[0])[-1]
+        runner.send_signal(signal.SIGCONT)
+        (cli.folder / "enough").touch()
+        runner.communicate(timeout=60)
+    assert site.row(ids[0])["status"] == "complete"
+    assert site.logs(ids[0])[-2:] == [REVIVED, STORY[-1]]
+    assert (cli.folder / "calls").read_text() == "1\n"  # PHP has failed the one that waited
