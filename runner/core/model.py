@@ -138,11 +138,12 @@ Outcome = Completed | Retried | Snoozed | Dead | Cancelled
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """An outcome on its way to the source. `marked_ahead`: the action began without a log line
-    of its own, which is written now."""
+    of its own, which is written now. `attempt` is the call that was judged, if there was one."""
 
     action: Action
     outcome: Outcome
     marked_ahead: bool = False
+    attempt: Attempt | None = None
 
 
 @dataclass(frozen=True, slots=True)

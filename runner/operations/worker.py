@@ -337,7 +337,7 @@ class Worker:
     def _judge(self, batch: Claimed, attempts: Sequence[Attempt]) -> None:
         now = batch.claim.database_time(self._clock.monotonic())
         batch.outcomes += [
-            Settlement(a.action, self._outcome(a, now), a.action.id in batch.marked)
+            Settlement(a.action, self._outcome(a, now), a.action.id in batch.marked, a)
             for a in attempts
         ]
 
