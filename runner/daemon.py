@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from runner.app import Progress
 from runner.chores import clean, running, scheduler
 from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
@@ -17,9 +18,10 @@ from runner.operations.worker import BREATH
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runner.app import App, Progress
+    from runner.app import App
     from runner.config import Settings
     from runner.core.clock import Clock
+    from runner.core.events import Subscriber
     from runner.core.signals import Stop
     from runner.handlers import Handlers
 
@@ -96,13 +98,18 @@ class Daemon:
     """Workers that go on until a signal or a limit ends them."""
 
     def __init__(
-        self, app: App, settings: Settings, stop: Stop, watch: Watch, progress: Progress
+        self,
+        app: App,
+        settings: Settings,
+        stop: Stop,
+        watch: Watch,
+        subscribers: Sequence[Subscriber] = (),
     ) -> None:
         self._app = app
         self._settings = replace(settings, batches=0, pause=0.0)  # those are for runs from cron
         self._stop = stop
         self._watch = watch
-        self._progress = progress
+        self._subscribers = subscribers
         self._limits = limits_of(app, self._settings, stop)
         self._outage = Outage(app.clock, watch.tell)
         self._failures: list[BaseException] = []
@@ -166,7 +173,8 @@ class Daemon:
                     ownership=app.ownership(database, site, settings),
                     settings=settings,
                     limits=self._limits,
-                    progress=self._progress,
+                    progress=Progress(subscribers=self._subscribers),
+                    queue=queue.name,
                     poll=max(settings.sleep, BREATH),
                     tell=lambda text: self._watch.tell(f"queue {queue.name}: {text}"),
                 )

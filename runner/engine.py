@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.core.events import Events, on_stderr
 from runner.core.limits import Limits
 from runner.executors import logs
 from runner.executors.inline import Inline
@@ -49,11 +50,12 @@ def drain(
     settings: Settings,
     limits: Limits,
     progress: Progress,
+    queue: str = "",
     poll: float = 0.0,
-    tell: Callable[[str], object] | None = None,
+    tell: Callable[[str], object] = on_stderr,
 ) -> Summary:
     """Works until a limit is reached, and without `poll` (seconds) until nothing is left. `tell`
-    hears of children that could not start while others work."""
+    hears of what went wrong beside the work: children that could not start, say."""
     if progress.begin:
         progress.begin(due_count(database, site, app.handlers.hooks))
     stop = limits.stop
@@ -68,7 +70,7 @@ def drain(
         pause=settings.pause,
         poll=poll,
         expiry=settings.expiry,
-        on_settled=progress.settled,
+        events=Events(progress.subscribers, queue=queue, tell=tell),
     )
     database.hurry = lambda: stop.now
     bored = database.bored
@@ -97,6 +99,7 @@ def executor_of(
             max_calls=settings.recycle_after,
             max_memory=settings.recycle_memory * MEGABYTE,
             tell=tell,
+            json_output=app.json_output,
         )
     logs.configure(app.log_level)
     if kind == "threads":

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import Progress
-from runner.cli import complain
+from runner.cli.log import Log
 from runner.cli.options import log_level, make_app, resolved, settings_options
-from runner.cli.outcomes import sentence
-from runner.cli.run import report
 from runner.config import Rank
-from runner.core.errors import ConfigError
+from runner.core.errors import ConfigError, RunnerError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.signals import Stop
 from runner.daemon import Daemon, Watch, lanes
+from runner.executors import logs
 from runner.systemd import Notifier
 
 if TYPE_CHECKING:
     from runner.config import Resolved, Settings
-    from runner.core.model import Settlement
     from runner.handlers import Handlers
 
 CHILDREN = 2
@@ -58,25 +54,36 @@ def command(*, quiet: bool, **flags: Any) -> int:
     database is waited for.
     """
     found = resolved(flags)
+    as_json, level = found.settings.log_format == "json", log_level(quiet=quiet)
+    log = Log(as_json=as_json, quiet=quiet)
+    if as_json:
+        logs.configure(level, as_json=True)
+    try:
+        return _work(found, log, level)
+    except RunnerError as error:
+        if not as_json:
+            raise
+        return log.failed(error)
+
+
+def _work(found: Resolved, log: Log, level: str) -> int:
+    """Works until told to stop. The exit code."""
     settings = found.settings
     app = make_app(found)
     if settings.hooks:
         app.handlers = app.handlers.only(settings.hooks)
-    app.log_level = log_level(quiet=quiet)
+    app.log_level, app.json_output = level, settings.log_format == "json"
     worked = lanes(_queues(found), app.handlers)
     _check_grace(settings, app.handlers)
     stop, notifier = Stop(), Notifier.from_environment(os.environ)
     watch = Watch(
-        ready=notifier.ready, alive=lambda: notifier.alive(app.clock.monotonic()), tell=complain
+        ready=notifier.ready, alive=lambda: notifier.alive(app.clock.monotonic()), tell=log.tell
     )
-    out = sys.stdout  # an executor in this process sends what handlers print elsewhere
-    progress = Progress(settled=None if quiet else lambda settlement: _tell(settlement, out))
-    daemon = Daemon(app, settings, stop, watch, progress)
+    daemon = Daemon(app, settings, stop, watch, [log.event])
     with stop.listening(reloads=True):
         summary = daemon.run(worked)
     notifier.stopping()
-    sys.stdout = out
-    report(summary, quiet=quiet, as_json=False)
+    log.ended(summary)
     return 128 + stop.number if stop.now and stop.number else 0
 
 
@@ -96,10 +103,3 @@ def _check_grace(settings: Settings, handlers: Handlers) -> None:
             f"--grace {settings.grace:g} is shorter than the {longest.timeout:g} s that hook"
             f" {longest.hook} may run: raise it, lower that handler's timeout, or leave it out"
         )
-
-
-def _tell(settlement: Settlement, out: TextIO) -> None:
-    try:
-        click.echo(sentence(settlement), file=out)
-    except OSError:  # whoever read us has gone, or the disk is full: no reason to stop working
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MODES = ("auto", "native")
+LOG_FORMATS = ("text", "json")
 LONGEST = 31_536_000
 """Seconds of the longest duration: a year."""
 
@@ -238,6 +239,9 @@ class Settings:
     grace: float = _duration(
         0.0, "After a signal, kill what still runs then; 0 lets handlers run to their own limits.",
         "work",
+    )  # fmt: skip
+    log_format: str = _chosen(
+        "text", "work", LOG_FORMATS, "The daemon's log as text, or as one JSON object a line.",
     )  # fmt: skip
     clean_at: str = _define(
         "03:00", "work", "Time of day, in the site's zone, at which old finished actions of your"

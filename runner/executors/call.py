@@ -16,6 +16,7 @@ from runner.core.errors import Cancel, Control, Fail, Retry, Snooze
 from runner.core.http_errors import retry_after
 from runner.core.model import HandlerFailure
 from runner.core.retry import PERMANENT, RETRY, class_names
+from runner.executors import logs
 from runner.executors.soft import SoftDeadline
 from runner.handlers.binding import Unbound, name_of
 from runner.handlers.context import Context, never
@@ -56,6 +57,16 @@ def call(
     handlers: Handlers, job: Job, cancelled: Callable[[], bool] = never
 ) -> HandlerFailure | None:
     """Runs the handler of the job's hook. None when it returned; never raises."""
+    token = logs.current.set(job.id)
+    try:
+        return _call(handlers, job, cancelled)
+    finally:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it: no harm
+            sys.stdout.flush()
+        logs.current.reset(token)
+
+
+def _call(handlers: Handlers, job: Job, cancelled: Callable[[], bool]) -> HandlerFailure | None:
     try:
         handler = handlers[job.hook]
         positional, named = handler.signature.bind(decode(job.args_text, None))
@@ -76,9 +87,6 @@ def call(
                 asyncio.run(result)
     except BaseException as error:  # noqa: BLE001  sys.exit in a handler is a failed action
         return _classified(failure(error), error, handler, job)
-    finally:
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it: no harm
-            sys.stdout.flush()
     return None
 
 

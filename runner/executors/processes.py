@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.core.errors import HandlerError
 from runner.core.model import Attempt, HandlerFailure
-from runner.executors.child import Answer, Child
+from runner.executors.child import Answer, Child, Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,13 +52,14 @@ class Processes:
         max_calls: int = 0,
         max_memory: int = 0,
         tell: Callable[[str], object] | None = None,
+        json_output: bool = False,
+        nice: int = 0,
     ) -> None:
         self._handlers = handlers
-        self._names = names
+        self._orders = Orders(tuple(names), log_level, json_output, nice)
         self._stop = stop
         self._clock = clock
         self._count = count
-        self._log_level = log_level
         self._max_calls = max_calls
         self._max_memory = max_memory
         self._children: list[Child] = []
@@ -170,7 +171,7 @@ class Processes:
         try:
             while len(self._children) < self._count and not self._refusal:
                 now = self._clock.monotonic()
-                self._children.append(Child(self._names, self._log_level, now))
+                self._children.append(Child(self._orders, now))
         except (OSError, RuntimeError) as error:  # RuntimeError: a thread too many
             self._refuse(HandlerError(f"cannot start a process for handlers: {error}"))
 

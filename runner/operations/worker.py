@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from compat.action_scheduler import TIMEOUT
 from runner.core.errors import DatabaseGone, HandlerError, TooBusy
+from runner.core.events import Events
 from runner.core.judge import judge
 from runner.core.model import (
     Attempt,
@@ -24,7 +25,7 @@ from runner.operations.claimed import Claimed
 from runner.operations.windows import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from runner.core.clock import Clock
     from runner.core.limits import Limits
@@ -82,7 +83,7 @@ class Executor(Protocol):
 
 
 class Worker:
-    """Drains a source. `on_settled` hears of every outcome, for a progress bar or a log.
+    """Drains a source. `events` hears of every outcome that is recorded.
 
     With `poll` it waits for more when nothing is due, and looks again after so many seconds;
     without, it ends then.
@@ -100,7 +101,7 @@ class Worker:
         pause: float = 0.0,
         poll: float = 0.0,
         expiry: int = TIMEOUT,
-        on_settled: Callable[[Settlement], None] | None = None,
+        events: Events | None = None,
     ) -> None:
         self.summary = Summary()
         self._source = source
@@ -113,7 +114,7 @@ class Worker:
         self._poll = poll
         self._expiry = expiry
         self._heartbeat = min(HEARTBEAT, expiry / 4)
-        self._on_settled = on_settled or (lambda _: None)
+        self._events = events or Events()
         self._pace = Pace()
         self._batches: list[Claimed] = []
         self._look_at = 0.0
@@ -356,7 +357,9 @@ class Worker:
         for settlement in held.settled:
             counter = _COUNTERS[type(settlement.outcome)]
             setattr(self.summary, counter, getattr(self.summary, counter) + 1)
-            self._on_settled(settlement)
+            self._events.settled(settlement)
+        for action in held.lost:
+            self._events.lost(action)
         self.summary.lost += len(held.lost)
 
 
