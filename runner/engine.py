@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.core.events import Events, on_stderr
 from runner.core.limits import Limits
 from runner.executors import logs
+from runner.executors.dead_letters import DeadLetters
 from runner.executors.inline import Inline
 from runner.executors.processes import Processes
 from runner.executors.threads import Threads
@@ -60,6 +63,9 @@ def drain(
         progress.begin(due_count(database, site, app.handlers.hooks))
     stop = limits.stop
     executor = executor_of(app, settings, stop, tell)
+    letters = DeadLetters(
+        partial(_place_beside, app, settings, stop, tell), app.handlers, stop, app.clock, tell
+    )
     worker = Worker(
         source(database, site, ownership),
         executor,
@@ -70,7 +76,7 @@ def drain(
         pause=settings.pause,
         poll=poll,
         expiry=settings.expiry,
-        events=Events(progress.subscribers, queue=queue, tell=tell),
+        events=Events([*progress.subscribers, letters.event], queue=queue, tell=tell),
     )
     database.hurry = lambda: stop.now
     bored = database.bored
@@ -81,6 +87,7 @@ def drain(
         return worker.run()
     finally:
         executor.close()
+        letters.close()
 
 
 def executor_of(
@@ -105,6 +112,16 @@ def executor_of(
     if kind == "threads":
         return Threads(app.handlers, stop, app.clock, count=int(count))
     return Inline(app.handlers, app.clock)
+
+
+def _place_beside(
+    app: App, settings: Settings, stop: Stop, tell: Callable[[str], object]
+) -> Processes | Threads:
+    """One place that no action is given to: what hangs there holds up nothing."""
+    kind = "processes" if settings.executor.startswith("processes") else "threads"
+    made = executor_of(app, replace(settings, executor=f"{kind}:1"), stop, tell)
+    assert not isinstance(made, Inline)  # noqa: S101  narrows for the type checker
+    return made
 
 
 def source(database: Database, site: Site, ownership: Native) -> ActionScheduler:

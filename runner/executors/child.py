@@ -117,12 +117,12 @@ class Child:
     def useless(self) -> bool:
         return self._killed or self.hung_up or self.end is not None
 
-    def start(self, action: Action, timeout: float, now: float) -> None:
-        """Hands over an action. A dead child is noticed when it is asked."""
+    def start(self, action: Action, timeout: float, now: float, why: str | None = None) -> None:
+        """Hands over an action (see Job). A dead child is noticed when it is asked."""
         self.action, self.began, self.deadline = action, now, now + timeout
         self.calls += 1
         self.output.belongs_to(action.id)
-        self.hung_up = not self._send(Job.of(action).message())
+        self.hung_up = not self._send(Job.of(action, why).message())
 
     def cancel(self) -> None:
         """Tells the handler that its action is not wanted any more, should it ask."""

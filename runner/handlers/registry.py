@@ -10,6 +10,14 @@ from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
 from runner.core.retry import RetryPolicy
 from runner.handlers.binding import Signature, name_of
+from runner.handlers.callbacks import (
+    AFTER,
+    BEFORE,
+    ON_DEAD_LETTER,
+    ON_ERROR,
+    Callback,
+    callback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +70,7 @@ class Handlers:
     give_up_on: Errors = ()
     classify: Classifier | None = None
     _by_hook: dict[str, Handler] = field(default_factory=dict)
+    _callbacks: list[Callback] = field(default_factory=list)
 
     def on(
         self,
@@ -140,10 +149,70 @@ class Handlers:
             )
         self._by_hook[handler.hook] = handler
 
+    def before(self, *what: Any) -> Any:
+        """Has the decorated `function(context)` called before handlers, where they are called and
+        inside their time limit.
+
+        `@handlers.before` is for every handler of this registry, those it includes as well;
+        `@handlers.before("a_hook", "b_hook")` for these. Several are called in the order in which
+        they were registered. Whatever one raises is logged and changes nothing.
+        """
+        return self._callback(BEFORE, what)
+
+    def after(self, *what: Any) -> Any:
+        """As `before`, once the handler has returned."""
+        return self._callback(AFTER, what)
+
+    def on_error(self, *what: Any) -> Any:
+        """As `before`, with `function(context, error)` once the handler has raised an error;
+        Retry, Snooze, Fail and Cancel are none. A process that dies or is killed calls nothing."""
+        return self._callback(ON_ERROR, what)
+
+    def on_dead_letter(self, *what: Any) -> Any:
+        """As `before`, with `function(context, why)` once an action has failed for good, for
+        whatever reason, and that is recorded.
+
+        Called at most once, not where the handler was, and with a time limit of its own
+        (runner.executors.dead_letters). When the runner dies first, it is not called.
+        """
+        return self._callback(ON_DEAD_LETTER, what)
+
+    def _callback(self, moment: str, what: tuple[Any, ...]) -> Any:
+        """Registers at once when used without names, else gives what will."""
+        if len(what) == 1 and callable(what[0]):
+            self._callbacks.append(callback(moment, what[0], ()))
+            return what[0]
+        if not what:
+            raise HandlerError(f"{moment}() names no hook: leave the parentheses out for all")
+
+        def register(function: Function) -> Function:
+            self._callbacks.append(callback(moment, function, what))
+            return function
+
+        return register
+
+    def callbacks(self, moment: str, hook: str) -> list[Callback]:
+        """What is to be called at that moment for that hook, in order."""
+        return [
+            c for c in self._callbacks if c.moment == moment and (not c.hooks or hook in c.hooks)
+        ]
+
+    def check_callbacks(self) -> None:
+        """Raises HandlerError for a callback of a hook that has no handler: a slip of the pen."""
+        for found in self._callbacks:
+            if unknown := (found.hooks or frozenset()) - self._by_hook.keys():
+                raise HandlerError(
+                    f"{found.moment} {found.name}: there is no handler for hook {min(unknown)}"
+                )
+
     def include(self, other: Handlers) -> None:
-        """Adds all handlers of another registry. Raises HandlerError for a hook that is in both."""
+        """Adds all that another registry has now. Its callbacks stay with its own hooks. Raises
+        HandlerError for a hook that is in both."""
         for handler in other:
             self._add(handler)
+        if other.hooks:
+            hooks = frozenset(other.hooks)
+            self._callbacks += [replace(c, hooks=c.hooks or hooks) for c in other._callbacks]
 
     def only(self, hooks: Sequence[str]) -> Handlers:
         """The handlers of these hooks. Raises HandlerError for a hook that has none."""
@@ -152,7 +221,7 @@ class Handlers:
                 known = ", ".join(self._by_hook) or "none"
                 raise HandlerError(f"there is no handler for hook {hook} (there are: {known})")
         chosen = {hook: self._by_hook[hook] for hook in hooks}
-        return replace(self, _by_hook=chosen)
+        return replace(self, _by_hook=chosen, _callbacks=[*self._callbacks])
 
     @property
     def hooks(self) -> tuple[str, ...]:

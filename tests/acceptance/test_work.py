@@ -227,6 +227,7 @@ def long(context: Context):
     process.send_signal(signal.SIGTERM)
     code, out, _ = ended(process)
     assert (code, "lost 1" in out, site.row(action)["status"]) == (0, True, "canceled")
+    assert f"action {action} (long) was lost: another runner took it" in out
 
 
 @pytest.mark.parametrize("executor", ["threads:2", "inline"])
