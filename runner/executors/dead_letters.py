@@ -89,7 +89,7 @@ class DeadLetters:
         finally:
             place.close()
         if untold:
-            self._tell(f"the end came before on_dead_letter was done with {untold} actions")
+            self._tell(f"the end came before on_dead_letter was done ({untold} left)")
 
     def _deliver(self, place: Processes | Threads, action: Action, why: str) -> bool:
         """Whether it has been tried while there was time."""

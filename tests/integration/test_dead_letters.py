@@ -160,7 +160,7 @@ def test_a_second_signal_waits_for_nothing(cli, site):
         daemon.send_signal(signal.SIGTERM)
         _, err = daemon.communicate(timeout=20)
         assert daemon.returncode == 128 + signal.SIGTERM
-        assert "the end came before on_dead_letter was done with " in err
+        assert "the end came before on_dead_letter was done (" in err
         assert gone(child)
     finally:
         daemon.kill()
@@ -256,7 +256,7 @@ def test_the_end_waits_only_so_long(world, monkeypatch):
     until((world.folder / "begun").exists)
     world.letters.close()
     assert told(world.folder) == []
-    assert world.said == ["the end came before on_dead_letter was done with 2 actions"]
+    assert world.said == ["the end came before on_dead_letter was done (2 left)"]
 
 
 @PROCESSES
