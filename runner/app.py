@@ -43,7 +43,8 @@ class Progress:
 @dataclass(slots=True)
 class App:
     """One site's runner. `names` are the handlers as `module:attribute`, for child processes.
-    What handlers log and print is shown from `log_level` on, and with `json_output` as JSON."""
+    What handlers log and print is shown from `log_level` on, and with `json_output` as JSON. A
+    child stands back for others by `nice`."""
 
     connection: Connection
     handlers: Handlers
@@ -51,6 +52,7 @@ class App:
     clock: Clock = field(default_factory=SystemClock)
     log_level: str = "INFO"
     json_output: bool = False
+    nice: int = 0
 
     def run(
         self,

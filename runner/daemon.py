@@ -120,8 +120,11 @@ class Daemon:
         with self._app.open() as (database, site):
             check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
         chores = scheduler(site.zone, self._settings.clean_at, self._clean)
+        heaviest = max(queue.weight for queue, _ in worked)
         threads = [
-            threading.Thread(target=self._work, args=lane, name=f"queue {lane[0].name}")
+            threading.Thread(
+                target=self._work, args=(*lane, heaviest), name=f"queue {lane[0].name}"
+            )
             for lane in worked
         ]
         try:
@@ -154,9 +157,9 @@ class Daemon:
     def _clean(self) -> None:
         clean(self._app, self._stop, self._watch.tell)
 
-    def _work(self, queue: WorkerQueue, handlers: Handlers) -> None:
+    def _work(self, queue: WorkerQueue, handlers: Handlers, heaviest: int) -> None:
         """One queue's worker, from connecting to its end."""
-        app = replace(self._app, handlers=handlers)
+        app = replace(self._app, handlers=handlers, nice=queue.nice(heaviest))
         kind = self._settings.executor.partition(":")[0]
         executor = kind if kind == "inline" else f"{kind}:{queue.children}"
         settings = replace(self._settings, executor=executor)

@@ -107,6 +107,7 @@ def executor_of(
             max_memory=settings.recycle_memory * MEGABYTE,
             tell=tell,
             json_output=app.json_output,
+            nice=app.nice,
         )
     logs.configure(app.log_level)
     if kind == "threads":

@@ -27,11 +27,13 @@ CHILDREN = 2
 EPILOG = """\b
 Examples:
   runner work --handlers shop.jobs:handlers --mode native
-  runner work --queues "payments:4,mail:1,*:2" --max-jobs 10000 --memory-limit 512
+  runner work --queues "payments:4:3,mail:1,*:2" --max-jobs 10000 --memory-limit 512
   runner work --quiet --grace 30
 
 \b
-A handler's queue is what @handlers.on("hook", queue="payments") says; * is the rest.
+name:children[:weight]; a queue of weight 3 gets three times the processor of one of weight 1 when
+both want it. A handler's queue is what @handlers.on("hook", queue="payments") says, else its
+group=; * is the rest.
 SIGTERM and SIGINT end it after the running actions, a second one at once. SIGHUP lets children be
 replaced, so that they load changed code. Under systemd: Type=notify, with WatchdogSec if you like.
 
@@ -91,7 +93,14 @@ def _queues(found: Resolved) -> tuple[WorkerQueue, ...]:
     """Those that were asked for, or one with as many places as the executor has."""
     count = found.settings.executor.partition(":")[2]
     children = CHILDREN if found.rank("executor") == Rank.DEFAULT else int(count or 1)
-    return found.settings.queues or (WorkerQueue(REST, children),)
+    queues = found.settings.queues or (WorkerQueue(REST, children),)
+    kind = found.settings.executor.partition(":")[0]
+    if kind != "processes" and (weighted := [q for q in queues if q.weight != 1]):
+        raise ConfigError(
+            f"queue {weighted[0]} has a weight, which only children can have, and the executor is"
+            f" {kind}: leave the weight out, or the executor"
+        )
+    return queues
 
 
 def _check_grace(settings: Settings, handlers: Handlers) -> None:

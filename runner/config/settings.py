@@ -230,8 +230,9 @@ class Settings:
         metavar="SECONDS",
     )  # fmt: skip
     queues: tuple[WorkerQueue, ...] = _define(
-        (), "work", "Queues with children of their own, as in payments:4,mail:1,*:2 (default: one"
-        " for all handlers with 2 children).", parse_queues, metavar="NAME:N,…",
+        (), "work", "Queues with children of their own and a weight, as in payments:4:3,mail:1,*:2"
+        " (default: one for all handlers with 2 children).", parse_queues,
+        metavar="NAME:N[:WEIGHT],…",
     )  # fmt: skip
     sleep: float = _duration(
         0.2, "Seconds between looks for due actions while there are none.", "work"

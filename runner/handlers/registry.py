@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
+from runner.core.queues import NAME
 from runner.core.retry import RetryPolicy
 from runner.handlers.binding import Signature, name_of
 from runner.handlers.callbacks import (
@@ -82,6 +83,7 @@ class Handlers:
         give_up_on: Errors | None = None,
         classify: Classifier | None = None,
         idempotent: bool = False,
+        group: str = "",
         queue: str = "",
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more hooks.
@@ -92,7 +94,8 @@ class Handlers:
         handler, so that it can clean up (in a process of its own and inline, not in threads, and
         not before code in C returns). `idempotent` allows fast windows: after a crash of the
         runner, an action of a window may run again although it had been done, and is counted as
-        begun although it had not.
+        begun although it had not. `group` is the group in which WordPress puts this hook's
+        actions: the default of `queue`.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its
         column, an option that makes no sense, and a signature that no action could be bound to.
@@ -104,6 +107,7 @@ class Handlers:
         def register(function: Function) -> Function:
             for hook in hooks:
                 _check(hook, policy, seconds, soft_timeout, classifier)
+                _check_queue(hook, group, queue)
                 self._add(
                     Handler(
                         hook,
@@ -113,7 +117,7 @@ class Handlers:
                         Signature.of(function),
                         idempotent=idempotent,
                         classify=classifier,
-                        queue=queue,
+                        queue=queue or group,
                         soft_timeout=soft_timeout,
                     )
                 )
@@ -258,3 +262,14 @@ def _check(
         raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
     if classify is not None and not callable(classify):
         raise HandlerError(f"hook {hook}: classify must be a function of one error")
+
+
+def _check_queue(hook: str, group: object, queue: object) -> None:
+    """A group may be called anything; a queue has to be named on the command line."""
+    if not isinstance(group, str) or not isinstance(queue, str):
+        raise HandlerError(f"hook {hook}: group and queue are names")
+    if queue and not NAME.fullmatch(queue):
+        raise HandlerError(
+            f"hook {hook}: queue {queue!r}: a queue's name has no colon, no comma and no space"
+            " around it"
+        )
