@@ -31,8 +31,8 @@ Examples:
   runner work --quiet --grace 30
 
 \b
-name:children[:weight]; a queue of weight 3 gets three times the processor of one of weight 1 when
-both want it. A handler's queue is what @handlers.on("hook", queue="payments") says, else its
+name:children[:weight]; a child of weight 3 gets up to three times the processor of one of weight 1
+while both want it. A handler's queue is what @handlers.on("hook", queue="payments") says, else its
 group=; * is the rest.
 SIGTERM and SIGINT end it after the running actions, a second one at once. SIGHUP lets children be
 replaced, so that they load changed code. Under systemd: Type=notify, with WatchdogSec if you like.
