@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,10 @@ Subscriber = Callable[[Event], object]
 
 
 def on_stderr(text: str) -> None:
-    sys.stderr.write(f"runner: {text}\n")
+    """Says it in one line. Nobody who reads it is no reason to stop working."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"runner: {' '.join(text.split())}\n")
+        sys.stderr.flush()
 
 
 class Events:
@@ -67,6 +71,10 @@ class Events:
             try:
                 subscriber(event)
             except Exception as error:  # noqa: BLE001  whatever it is, the work goes on
-                if not self._told:
-                    self._told = True
-                    self._tell(f"an event was not passed on: {type(error).__name__}: {error}")
+                self._complain(f"an event was not passed on: {type(error).__name__}: {error}")
+
+    def _complain(self, text: str) -> None:
+        if not self._told:
+            self._told = True
+            with contextlib.suppress(Exception):  # who cannot even be told that is left alone
+                self._tell(text)

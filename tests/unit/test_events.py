@@ -51,10 +51,20 @@ def test_a_subscriber_that_fails_harms_nobody():
 
 def test_what_nobody_else_hears_goes_to_stderr(capsys):
     """One line, as the command line's own."""
-    Events([lambda _: 1 / 0]).settled(SETTLEMENT)
-    assert capsys.readouterr().err == (
-        "runner: an event was not passed on: ZeroDivisionError: division by zero\n"
-    )
+
+    def fails(event):
+        raise LookupError("two\nlines")
+
+    Events([fails]).settled(SETTLEMENT)
+    line = "runner: an event was not passed on: LookupError: two lines\n"
+    assert capsys.readouterr().err == line
+
+
+def test_not_even_telling_can_fail():
+    """A closed stderr, say, ends no run."""
+    heard = []
+    Events([lambda _: 1 / 0, heard.append], tell=lambda _: 1 / 0).settled(SETTLEMENT)
+    assert len(heard) == 1
 
 
 ERROR = HandlerFailure("error", "no", error_class="ValueError")
