@@ -10,6 +10,7 @@ import pytest
 from support.executors import action
 from support.waiting import gone, until
 
+from compat.site_time import sql_date
 from runner.core.clock import SystemClock
 from runner.core.events import Settled
 from runner.core.model import Completed, Dead, Settlement
@@ -109,6 +110,18 @@ def test_every_death_is_told_once(cli, site, executor):
     for number in dead:
         assert whys[number] in site.logs(number)[-1]
     assert {attempt for _, attempt, *_ in told(cli.folder)} == {1}
+
+
+def test_the_death_of_a_whole_worker_is_told(cli, site):
+    """Of an action that it had begun: whoever takes it back tells of it."""
+    cli.module("jobs", JOBS)
+    claim = site.insert("claims", {"date_created_gmt": sql_date(DUE)})
+    began = {"status": "in-progress", "attempts": 1, "claim_id": claim}
+    action = site.add("ok", at=DUE, last_attempt_gmt=sql_date(DUE), **began)
+    assert cli(*RUN).returncode == 0
+    ((number, _, why, _),) = told(cli.folder)
+    assert (number, site.row(action)["status"]) == (action, "failed")
+    assert why.startswith("its worker died")
 
 
 def test_it_is_called_in_a_child_of_its_own(cli, site):
