@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from runner.config import Connection, Settings
     from runner.core.clock import Clock
-    from runner.core.model import Settlement
+    from runner.core.events import Subscriber
     from runner.core.signals import Stop
     from runner.handlers.registry import Handlers
     from runner.site import Site, Tables
@@ -35,21 +35,25 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Progress:
-    """Who watches: told how many actions are due, then of each that is settled."""
+    """Who watches: told how many actions are due, then of what becomes of each."""
 
     begin: Callable[[int], None] | None = None
-    settled: Callable[[Settlement], None] | None = None
+    subscribers: Sequence[Subscriber] = ()
 
 
 @dataclass(slots=True)
 class App:
-    """One site's runner. `names` are the handlers as `module:attribute`, for child processes."""
+    """One site's runner. `names` are the handlers as `module:attribute`, for child processes.
+    What handlers log and print is shown from `log_level` on, and with `json_output` as JSON. A
+    child stands back for others by `nice`."""
 
     connection: Connection
     handlers: Handlers
     names: Sequence[str] = ()
     clock: Clock = field(default_factory=SystemClock)
     log_level: str = "INFO"
+    json_output: bool = False
+    nice: int = 0
 
     def run(
         self,

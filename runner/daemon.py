@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from runner.app import Progress
 from runner.chores import clean, running, scheduler
 from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
@@ -17,9 +18,10 @@ from runner.operations.worker import BREATH
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runner.app import App, Progress
+    from runner.app import App
     from runner.config import Settings
     from runner.core.clock import Clock
+    from runner.core.events import Subscriber
     from runner.core.signals import Stop
     from runner.handlers import Handlers
 
@@ -96,13 +98,18 @@ class Daemon:
     """Workers that go on until a signal or a limit ends them."""
 
     def __init__(
-        self, app: App, settings: Settings, stop: Stop, watch: Watch, progress: Progress
+        self,
+        app: App,
+        settings: Settings,
+        stop: Stop,
+        watch: Watch,
+        subscribers: Sequence[Subscriber] = (),
     ) -> None:
         self._app = app
         self._settings = replace(settings, batches=0, pause=0.0)  # those are for runs from cron
         self._stop = stop
         self._watch = watch
-        self._progress = progress
+        self._subscribers = subscribers
         self._limits = limits_of(app, self._settings, stop)
         self._outage = Outage(app.clock, watch.tell)
         self._failures: list[BaseException] = []
@@ -115,8 +122,11 @@ class Daemon:
             if not site.migrated:
                 self._watch.tell(WITHOUT_TABLES)
         chores = scheduler(site.zone, self._settings.clean_at, self._clean)
+        heaviest = max(queue.weight for queue, _ in worked)
         threads = [
-            threading.Thread(target=self._work, args=lane, name=f"queue {lane[0].name}")
+            threading.Thread(
+                target=self._work, args=(*lane, heaviest), name=f"queue {lane[0].name}"
+            )
             for lane in worked
         ]
         try:
@@ -149,9 +159,9 @@ class Daemon:
     def _clean(self) -> None:
         clean(self._app, self._stop, self._watch.tell)
 
-    def _work(self, queue: WorkerQueue, handlers: Handlers) -> None:
+    def _work(self, queue: WorkerQueue, handlers: Handlers, heaviest: int) -> None:
         """One queue's worker, from connecting to its end."""
-        app = replace(self._app, handlers=handlers)
+        app = replace(self._app, handlers=handlers, nice=queue.nice(heaviest))
         kind = self._settings.executor.partition(":")[0]
         executor = kind if kind == "inline" else f"{kind}:{queue.children}"
         settings = replace(self._settings, executor=executor)
@@ -168,10 +178,10 @@ class Daemon:
                     ownership=app.ownership(database, site, settings),
                     settings=settings,
                     limits=self._limits,
-                    progress=self._progress,
+                    progress=Progress(subscribers=self._subscribers),
+                    queue=queue.name,
                     poll=max(settings.sleep, BREATH),
                     tell=lambda text: self._watch.tell(f"queue {queue.name}: {text}"),
-                    queue=queue.name,
                 )
             self._summaries.append(summary)
         except BaseException as error:  # noqa: BLE001  raised by the thread that waits for us

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner import __version__
+from runner.core.events import Events, on_stderr
 from runner.core.limits import Limits
 from runner.executors import logs
+from runner.executors.dead_letters import DeadLetters
 from runner.executors.inline import Inline
 from runner.executors.processes import Processes
 from runner.executors.threads import Threads
@@ -55,16 +59,20 @@ def drain(
     settings: Settings,
     limits: Limits,
     progress: Progress,
-    poll: float = 0.0,
-    tell: Callable[[str], object] | None = None,
     queue: str = "",
+    poll: float = 0.0,
+    tell: Callable[[str], object] = on_stderr,
 ) -> Summary:
     """Works until a limit is reached, and without `poll` (seconds) until nothing is left. `tell`
-    hears of children that could not start while others work; `queue` names the worker in lists."""
+    hears of what went wrong beside the work: children that could not start, say. `queue` names the
+    worker in lists."""
     if progress.begin:
         progress.begin(due_count(database, site, app.handlers.hooks))
     stop = limits.stop
     executor = executor_of(app, settings, stop, tell)
+    letters = DeadLetters(
+        partial(_place_beside, app, settings, stop, tell), app.handlers, stop, app.clock, tell
+    )
     worker = Worker(
         source(database, site, ownership),
         executor,
@@ -76,7 +84,7 @@ def drain(
         poll=poll,
         heartbeat=min(settings.heartbeat, settings.expiry / 4, settings.lease / 3),
         silence=ownership.silence,
-        on_settled=progress.settled,
+        events=Events([*progress.subscribers, letters.event], queue=queue, tell=tell),
     )
     database.hurry = lambda: stop.now
     bored = database.bored
@@ -88,6 +96,7 @@ def drain(
             return worker.run()
     finally:
         executor.close()
+        letters.close()
 
 
 @contextmanager
@@ -122,11 +131,23 @@ def executor_of(
             max_calls=settings.recycle_after,
             max_memory=settings.recycle_memory * MEGABYTE,
             tell=tell,
+            json_output=app.json_output,
+            nice=app.nice,
         )
     logs.configure(app.log_level)
     if kind == "threads":
         return Threads(app.handlers, stop, app.clock, count=int(count))
     return Inline(app.handlers, app.clock)
+
+
+def _place_beside(
+    app: App, settings: Settings, stop: Stop, tell: Callable[[str], object]
+) -> Processes | Threads:
+    """One place that no action is given to: what hangs there holds up nothing."""
+    kind = "processes" if settings.executor.startswith("processes") else "threads"
+    made = executor_of(app, replace(settings, executor=f"{kind}:1"), stop, tell)
+    assert not isinstance(made, Inline)  # noqa: S101  narrows for the type checker
+    return made
 
 
 def source(database: Database, site: Site, ownership: Native) -> ActionScheduler:

@@ -12,10 +12,11 @@ from runner.cli import printable
 from runner.cli.options import load_handlers, resolved, settings_options
 from runner.core.retry import class_names
 from runner.handlers.binding import name_of
+from runner.handlers.callbacks import MOMENTS
 
 if TYPE_CHECKING:
     from runner.core.retry import RetryPolicy
-    from runner.handlers import Handler
+    from runner.handlers import Handler, Handlers
 
 EPILOG = """\b
 Example:
@@ -30,18 +31,21 @@ def command(*, as_json: bool, **flags: Any) -> None:
     """Show which hooks are handled, by what, and how they are retried. Needs no database."""
     loaded, _ = load_handlers(resolved(flags), required=True)
     if as_json:
-        click.echo(json.dumps([_facts(handler) for handler in loaded]))
+        click.echo(json.dumps([_facts(handler, loaded) for handler in loaded]))
         return
     width = max(len(hook) for hook in loaded.hooks) + 2
     for handler in loaded:
-        facts = _facts(handler)
+        facts = _facts(handler, loaded)
         click.echo(f"{handler.hook:<{width}}{facts['handler']}")
         click.echo(f"{'':<{width}}{facts['retries']}; killed after {handler.timeout:g} s")
         if handler.retry.attempts > 1 and (words := _errors(facts)):
             click.echo(f"{'':<{width}}{words}")
+        if words := _around(facts):
+            click.echo(f"{'':<{width}}{words}")
 
 
-def _facts(handler: Handler) -> dict[str, Any]:
+def _facts(handler: Handler, loaded: Handlers) -> dict[str, Any]:
+    around = {m: [c.name for c in loaded.callbacks(m, handler.hook)] for m in MOMENTS}
     return {
         "hook": handler.hook,
         "handler": f"{handler.function.__module__}.{handler.signature.text}",
@@ -51,7 +55,16 @@ def _facts(handler: Handler) -> dict[str, Any]:
         "give_up_on": _names(handler.retry.give_up_on),
         "classify": name_of(handler.classify) if handler.classify else None,
         "timeout": handler.timeout,
+        "queue": handler.queue or None,
+        **around,
     }
+
+
+def _around(facts: dict[str, Any]) -> str:
+    """Its queue, and what is called around it."""
+    parts = [f"queue {facts['queue']}"] if facts["queue"] else []
+    parts += [f"{moment} {', '.join(facts[moment])}" for moment in MOMENTS if facts[moment]]
+    return printable("; ".join(parts))
 
 
 def _names(errors: tuple[type[BaseException] | str, ...]) -> list[str]:

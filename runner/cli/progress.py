@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
+
+from runner.core.events import Settled
+
+if TYPE_CHECKING:
+    from runner.core.events import Event
 
 
 class Bar:
@@ -32,3 +37,7 @@ class Bar:
     def update(self, steps: int = 1) -> None:
         if self._bar:
             self._bar.update(steps)
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Settled):
+            self.update()

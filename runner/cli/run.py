@@ -51,7 +51,7 @@ def command(*, fail_on_error: bool, quiet: bool, as_json: bool, **flags: Any) ->
     stop = Stop()
     with stop.listening(), Bar(shown=not (quiet or as_json)) as bar:
         begin = bar.begin if bar.shown else None  # counting what is due costs a question
-        progress = Progress(begin, lambda _: bar.update())
+        progress = Progress(begin, [bar.event])
         summary = app.run(found.settings, stop, progress)
     report(summary, quiet=quiet, as_json=as_json)
     return exit_code(summary, stop, fail_on_error=fail_on_error)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import Progress
-from runner.cli import complain
+from runner.cli.log import Log
 from runner.cli.options import log_level, make_app, resolved, settings_options
-from runner.cli.outcomes import sentence
-from runner.cli.run import report
 from runner.config import Rank
-from runner.core.errors import ConfigError
+from runner.core.errors import ConfigError, RunnerError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.signals import Stop
 from runner.daemon import Daemon, Watch, lanes
+from runner.executors import logs
 from runner.systemd import Notifier
 
 if TYPE_CHECKING:
     from runner.config import Resolved, Settings
-    from runner.core.model import Settlement
     from runner.handlers import Handlers
 
 CHILDREN = 2
@@ -31,11 +27,13 @@ CHILDREN = 2
 EPILOG = """\b
 Examples:
   runner work --handlers shop.jobs:handlers --mode native
-  runner work --queues "payments:4,mail:1,*:2" --max-jobs 10000 --memory-limit 512
+  runner work --queues "payments:4:3,mail:1,*:2" --max-jobs 10000 --memory-limit 512
   runner work --quiet --grace 30
 
 \b
-A handler's queue is what @handlers.on("hook", queue="payments") says; * is the rest.
+name:children[:weight]; a child of weight 3 gets up to three times the processor of one of weight 1
+while both want it. A handler's queue is what @handlers.on("hook", queue="payments") says, else its
+group=; * is the rest.
 SIGTERM and SIGINT end it after the running actions, a second one at once. SIGHUP lets children be
 replaced, so that they load changed code. Under systemd: Type=notify, with WatchdogSec if you like.
 
@@ -59,25 +57,36 @@ def command(*, quiet: bool, **flags: Any) -> int:
     database is waited for.
     """
     found = resolved(flags)
+    as_json, level = found.settings.log_format == "json", log_level(quiet=quiet)
+    log = Log(as_json=as_json, quiet=quiet)
+    if as_json:
+        logs.configure(level, as_json=True)
+    try:
+        return _work(found, log, level)
+    except RunnerError as error:
+        if not as_json:
+            raise
+        return log.failed(error)
+
+
+def _work(found: Resolved, log: Log, level: str) -> int:
+    """Works until told to stop. The exit code."""
     settings = found.settings
     app = make_app(found)
     if settings.hooks:
         app.handlers = app.handlers.only(settings.hooks)
-    app.log_level = log_level(quiet=quiet)
+    app.log_level, app.json_output = level, settings.log_format == "json"
     worked = lanes(_queues(found), app.handlers)
     _check_grace(settings, app.handlers)
     stop, notifier = Stop(), Notifier.from_environment(os.environ)
     watch = Watch(
-        ready=notifier.ready, alive=lambda: notifier.alive(app.clock.monotonic()), tell=complain
+        ready=notifier.ready, alive=lambda: notifier.alive(app.clock.monotonic()), tell=log.tell
     )
-    out = sys.stdout  # an executor in this process sends what handlers print elsewhere
-    progress = Progress(settled=None if quiet else lambda settlement: _tell(settlement, out))
-    daemon = Daemon(app, settings, stop, watch, progress)
+    daemon = Daemon(app, settings, stop, watch, [log.event])
     with stop.listening(reloads=True):
         summary = daemon.run(worked)
     notifier.stopping()
-    sys.stdout = out
-    report(summary, quiet=quiet, as_json=False)
+    log.ended(summary)
     return 128 + stop.number if stop.now and stop.number else 0
 
 
@@ -85,7 +94,14 @@ def _queues(found: Resolved) -> tuple[WorkerQueue, ...]:
     """Those that were asked for, or one with as many places as the executor has."""
     count = found.settings.executor.partition(":")[2]
     children = CHILDREN if found.rank("executor") == Rank.DEFAULT else int(count or 1)
-    return found.settings.queues or (WorkerQueue(REST, children),)
+    queues = found.settings.queues or (WorkerQueue(REST, children),)
+    kind = found.settings.executor.partition(":")[0]
+    if kind != "processes" and (weighted := [q for q in queues if q.weight != 1]):
+        raise ConfigError(
+            f"queue {weighted[0]} has a weight, which only children can have, and the executor is"
+            f" {kind}: leave the weight out, or the executor"
+        )
+    return queues
 
 
 def _check_grace(settings: Settings, handlers: Handlers) -> None:
@@ -97,10 +113,3 @@ def _check_grace(settings: Settings, handlers: Handlers) -> None:
             f"--grace {settings.grace:g} is shorter than the {longest.timeout:g} s that hook"
             f" {longest.hook} may run: raise it, lower that handler's timeout, or leave it out"
         )
-
-
-def _tell(settlement: Settlement, out: TextIO) -> None:
-    try:
-        click.echo(sentence(settlement), file=out)
-    except OSError:  # whoever read us has gone, or the disk is full: no reason to stop working
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

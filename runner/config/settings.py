@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MODES = ("auto", "native")
+LOG_FORMATS = ("text", "json")
 LONGEST = 31_536_000
 """Seconds of the longest duration: a year."""
 
@@ -237,8 +238,9 @@ class Settings:
         metavar="SECONDS",
     )  # fmt: skip
     queues: tuple[WorkerQueue, ...] = _define(
-        (), "work", "Queues with children of their own, as in payments:4,mail:1,*:2 (default: one"
-        " for all handlers with 2 children).", parse_queues, metavar="NAME:N,…",
+        (), "work", "Queues with children of their own and a weight, as in payments:4:3,mail:1,*:2"
+        " (default: one for all handlers with 2 children).", parse_queues,
+        metavar="NAME:N[:WEIGHT],…",
     )  # fmt: skip
     sleep: float = _duration(
         0.2, "Seconds between looks for due actions while there are none.", "work"
@@ -246,6 +248,9 @@ class Settings:
     grace: float = _duration(
         0.0, "After a signal, kill what still runs then; 0 lets handlers run to their own limits.",
         "work",
+    )  # fmt: skip
+    log_format: str = _chosen(
+        "text", "work", LOG_FORMATS, "The daemon's log as text, or as one JSON object a line.",
     )  # fmt: skip
     clean_at: str = _define(
         "03:00", "work", "Time of day, in the site's zone, at which old finished actions of your"

@@ -4,6 +4,7 @@ the database comes from the database's own clock."""
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -21,3 +22,8 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def utc_now() -> str:
+    """The time of this machine as ISO 8601, for log lines alone: nothing is decided by it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -16,8 +16,10 @@ from runner.core.errors import Cancel, Control, Fail, Retry, Snooze
 from runner.core.http_errors import retry_after
 from runner.core.model import HandlerFailure
 from runner.core.retry import PERMANENT, RETRY, class_names
+from runner.executors import logs
 from runner.executors.soft import SoftDeadline
 from runner.handlers.binding import Unbound, name_of
+from runner.handlers.callbacks import AFTER, BEFORE, ON_DEAD_LETTER, ON_ERROR
 from runner.handlers.context import Context, never
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from runner.core.model import Action
     from runner.handlers.registry import Handler, Handlers
+
+DEAD_LETTER_TIMEOUT = 30.0
+"""Seconds that the `on_dead_letter` functions of one action may take together."""
 
 LONGEST_TEXT = 20_000
 """Characters kept of a message or traceback."""
@@ -34,7 +39,8 @@ _CONTROL = {Retry: "retry", Snooze: "snooze", Fail: "fail", Cancel: "cancel"}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a process must know to call a handler; plain values, sent as JSON."""
+    """What a process must know to call a handler; plain values, sent as JSON. With `why` the
+    action has failed for good, and its `on_dead_letter` functions are called instead."""
 
     id: int
     hook: str
@@ -42,11 +48,12 @@ class Job:
     group: str
     attempt: int
     scheduled_at: int | None
+    why: str | None = None
 
     @classmethod
-    def of(cls, action: Action) -> Job:
+    def of(cls, action: Action, why: str | None = None) -> Job:
         at = action.schedule.at
-        return cls(action.id, action.hook, action.args_text, action.group, action.attempt, at)
+        return cls(action.id, action.hook, action.args_text, action.group, action.attempt, at, why)
 
     def message(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -56,30 +63,67 @@ def call(
     handlers: Handlers, job: Job, cancelled: Callable[[], bool] = never
 ) -> HandlerFailure | None:
     """Runs the handler of the job's hook. None when it returned; never raises."""
+    token = logs.current.set(job.id)
+    try:
+        return _call(handlers, job, cancelled) if job.why is None else _bury(handlers, job)
+    finally:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it: no harm
+            sys.stdout.flush()
+        logs.current.reset(token)
+
+
+def _call(handlers: Handlers, job: Job, cancelled: Callable[[], bool]) -> HandlerFailure | None:
     try:
         handler = handlers[job.hook]
         positional, named = handler.signature.bind(decode(job.args_text, None))
+        context = _context(handler, job, cancelled)
         if handler.signature.takes_context:
-            positional.insert(0, _context(handler, job, cancelled))
+            positional.insert(0, context)
     except Unbound as error:
         return HandlerFailure("unbound", str(error))
     except BaseException as error:  # noqa: BLE001  whatever it is, the action failed
         return failure(error)
+    _tell(handlers, BEFORE, context)
     try:
         with SoftDeadline(handler.soft_timeout):
             result = handler.function(*positional, **named)
             if inspect.isgenerator(result) or inspect.isasyncgen(result):
                 return HandlerFailure("fail", "the handler returned a generator, which never ran")
-            if inspect.iscoroutine(result):
-                import asyncio  # noqa: PLC0415  only for async handlers
-
-                asyncio.run(result)
+            _finish(result)
     except BaseException as error:  # noqa: BLE001  sys.exit in a handler is a failed action
-        return _classified(failure(error), error, handler, job)
-    finally:
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it: no harm
-            sys.stdout.flush()
+        told = _classified(failure(error), error, handler, job)
+        if told.kind == "error":
+            _tell(handlers, ON_ERROR, context, error)
+        return told
+    _tell(handlers, AFTER, context)
     return None
+
+
+def _bury(handlers: Handlers, job: Job) -> HandlerFailure | None:
+    """Tells of an action that has failed for good."""
+    try:
+        context = _context(handlers[job.hook], job, never)
+    except BaseException as error:  # noqa: BLE001  its hook is gone since, say
+        return failure(error)
+    _tell(handlers, ON_DEAD_LETTER, replace(context, timeout=DEAD_LETTER_TIMEOUT), job.why)
+    return None
+
+
+def _tell(handlers: Handlers, moment: str, context: Context, *about: object) -> None:
+    """Calls the site's functions for that moment, each whatever became of the others."""
+    for told in handlers.callbacks(moment, context.hook):
+        try:
+            _finish(told.function(context, *about))
+        except BaseException as mistake:  # noqa: BLE001  the outcome must not depend on it
+            _warn(f"{moment} {told.name}", context.hook, context.action_id, mistake)
+
+
+def _finish(result: Any) -> None:
+    """Runs what an async function has returned to its end."""
+    if inspect.iscoroutine(result):
+        import asyncio  # noqa: PLC0415  only for async functions
+
+        asyncio.run(result)
 
 
 def failure(error: BaseException) -> HandlerFailure:
@@ -106,7 +150,7 @@ def _classified(
     try:
         verdict, seconds = _verdict(handler.classify(error))
     except BaseException as mistake:  # noqa: BLE001  the outcome must not depend on it
-        _warn(handler, job, mistake)
+        _warn(f"classifier {name_of(handler.classify)}", job.hook, job.id, mistake)
         return told
     return replace(told, verdict=verdict, seconds=seconds)
 
@@ -123,15 +167,17 @@ def _verdict(answer: Any) -> tuple[str, float | None]:
     return RETRY, seconds
 
 
-def _warn(handler: Handler, job: Job, mistake: BaseException) -> None:
+def _warn(what: str, hook: str, action_id: int, mistake: BaseException) -> None:
     import logging  # noqa: PLC0415  only where something went wrong
 
-    logging.getLogger(f"runner.handler.{job.hook}").warning(
-        "its classifier %s failed: %s: %s",
-        name_of(handler.classify),
+    log = logging.getLogger(f"runner.handler.{hook}")
+    log.warning(
+        "its %s failed: %s: %s",
+        what,
         type(mistake).__name__,
         _text(mistake),
-        extra={"action_id": job.id},
+        exc_info=mistake if log.isEnabledFor(logging.DEBUG) else None,
+        extra={"action_id": action_id},
     )
 
 

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,17 @@ _BOOTSTRAP = (
     "import sys; fd, parent, *sys.path = sys.argv[1:]; "
     "from runner.executors.serve import main; main(int(fd), int(parent))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a child is told at its start: handlers as `module:attribute`, from which level on what
+    they log is shown, whether as JSON, and how far it stands back for others (a nice value)."""
+
+    handlers: Sequence[str]
+    log_level: str = "INFO"
+    json_output: bool = False
+    nice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +91,11 @@ class Child:
     `worn` when it is to be replaced; `deadline` is the monotonic time at which it is killed.
     """
 
-    def __init__(self, names: Sequence[str], log_level: str, now: float) -> None:
+    def __init__(self, orders: Orders, now: float) -> None:
         self.channel, theirs = socket.socketpair()
         self.channel.setblocking(False)
         with theirs:
-            self.output = Output()
+            self.output = Output(as_json=orders.json_output)
             try:
                 self.process = _spawn(theirs.fileno(), self.output.writer)
             finally:
@@ -100,18 +111,18 @@ class Child:
         self._parent_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self._killed = False
         self._mailbox = Mailbox(self.channel)
-        self.hung_up = not self._send({"handlers": list(names), "log_level": log_level})
+        self.hung_up = not self._send(asdict(orders))
 
     @property
     def useless(self) -> bool:
         return self._killed or self.hung_up or self.end is not None
 
-    def start(self, action: Action, timeout: float, now: float) -> None:
-        """Hands over an action. A dead child is noticed when it is asked."""
+    def start(self, action: Action, timeout: float, now: float, why: str | None = None) -> None:
+        """Hands over an action (see Job). A dead child is noticed when it is asked."""
         self.action, self.began, self.deadline = action, now, now + timeout
         self.calls += 1
         self.output.belongs_to(action.id)
-        self.hung_up = not self._send(Job.of(action).message())
+        self.hung_up = not self._send(Job.of(action, why).message())
 
     def cancel(self) -> None:
         """Tells the handler that its action is not wanted any more, should it ask."""

@@ -19,7 +19,7 @@ import termios
 import threading
 from collections import deque
 
-from runner.executors.logs import LABEL
+from runner.executors.logs import LABEL, as_objects
 
 LONGEST_LINE = 8192
 """Characters of a line that is not finished; more are shown as a line of their own."""
@@ -34,16 +34,18 @@ _one_at_a_time = threading.Lock()
 
 
 class Output:
-    """The pipe that a child writes to. `writer` is its end, to be closed here once it has it."""
+    """The pipe that a child writes to. `writer` is its end, to be closed here once it has it. With
+    `as_json` each line is shown as a JSON object."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._as_json = as_json
         self._reader, self.writer = os.pipe()
         self._lock = threading.Lock()
         self._taken = 0  # bytes read from the pipe so far
         self._shown = 0  # of these, what has been written to stderr
         self._ended = False
         self._marks: deque[tuple[int, int]] = deque()
-        self._label = ""
+        self._action: int | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._unfinished = ""
         self._thread = threading.Thread(target=self._copy, name="output", daemon=True)
@@ -106,7 +108,7 @@ class Output:
         for at, action_id in marks:
             self._lines(part[done : at - begin])
             self._finish_line()
-            self._label = LABEL.format(action_id)
+            self._action = action_id
             done = at - begin
         self._lines(part[done:])
         if not part:
@@ -128,11 +130,17 @@ class Output:
             self._write([rest])
 
     def _write(self, lines: list[str]) -> None:
-        text = self._label + f"\n{self._label}".join(lines) + "\n"
-        data = _UNSAFE.sub(lambda c: repr(c[0])[1:-1], text).encode()
+        data = self._shown_as(lines).encode()
         with _one_at_a_time, contextlib.suppress(OSError):  # stderr is gone: nobody reads it
             while data:
                 data = data[_write(data) :]
+
+    def _shown_as(self, lines: list[str]) -> str:
+        if self._as_json:
+            return as_objects(lines, self._action)
+        label = "" if self._action is None else LABEL.format(self._action)
+        text = label + f"\n{label}".join(lines) + "\n"
+        return _UNSAFE.sub(lambda c: repr(c[0])[1:-1], text)
 
 
 def _write(data: bytes) -> int:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from runner.core.errors import HandlerError
 from runner.core.model import Attempt, HandlerFailure
-from runner.executors.child import Answer, Child
+from runner.executors.call import DEAD_LETTER_TIMEOUT
+from runner.executors.child import Answer, Child, Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,13 +53,14 @@ class Processes:
         max_calls: int = 0,
         max_memory: int = 0,
         tell: Callable[[str], object] | None = None,
+        json_output: bool = False,
+        nice: int = 0,
     ) -> None:
         self._handlers = handlers
-        self._names = names
+        self._orders = Orders(tuple(names), log_level, json_output, nice)
         self._stop = stop
         self._clock = clock
         self._count = count
-        self._log_level = log_level
         self._max_calls = max_calls
         self._max_memory = max_memory
         self._children: list[Child] = []
@@ -85,13 +87,14 @@ class Processes:
         self._renew()
         self._start(self.room())
 
-    def submit(self, action: Action) -> None:
-        """Starts the action's handler in an idle child; there must be room."""
-        child = self._give(action)
+    def submit(self, action: Action, why: str | None = None) -> None:
+        """Starts the action's handler in an idle child; there must be room. With `why`, its
+        `on_dead_letter` functions instead."""
+        child = self._give(action, why)
         if child.hung_up:  # it died between two actions of a window, and never had this one
             child.action = None
             self._bury(child)
-            self._give(action)
+            self._give(action, why)
 
     def finished(self, wait: float) -> list[Attempt]:
         """Waits up to `wait` seconds for a result; kills what is over its time limit.
@@ -131,14 +134,15 @@ class Processes:
         if self._refusal and not self._idle() and not self.busy():
             raise self._refusal
 
-    def _give(self, action: Action) -> Child:
+    def _give(self, action: Action, why: str | None) -> Child:
         if not self._idle():
             self._renew()
             self._start(1)
         if not self._idle():
             raise self._refusal or HandlerError("no handler process is ready")
         child = self._idle()[0]
-        child.start(action, self._handlers[action.hook].timeout, self._clock.monotonic())
+        timeout = self._handlers[action.hook].timeout if why is None else DEAD_LETTER_TIMEOUT
+        child.start(action, timeout, self._clock.monotonic(), why)
         return child
 
     def _look(self, seconds: float) -> list[Attempt]:
@@ -170,7 +174,7 @@ class Processes:
         try:
             while len(self._children) < self._count and not self._refusal:
                 now = self._clock.monotonic()
-                self._children.append(Child(self._names, self._log_level, now))
+                self._children.append(Child(self._orders, now))
         except (OSError, RuntimeError) as error:  # RuntimeError: a thread too many
             self._refuse(HandlerError(f"cannot start a process for handlers: {error}"))
 

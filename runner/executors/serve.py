@@ -7,6 +7,7 @@ the kernel kills it.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -32,6 +33,7 @@ def main(descriptor: int, parent: int) -> None:
     mailbox = Mailbox(channel)
     orders = mailbox.wait()
     logs.configure(orders["log_level"], labelled=True)
+    _stand_back(orders["nice"])
     try:
         handlers = load(orders["handlers"])
     except RunnerError as error:
@@ -69,6 +71,18 @@ class Cancellation:
             if not self._asked:
                 self._asked = any(m.get("cancel") == self._id for m in self._mailbox.look())
         return self._asked
+
+
+def _stand_back(nice: int) -> None:
+    """A queue of less weight leaves the processor to others; one of the most weight is as it is."""
+    if not nice:
+        return
+    from runner.executors.priority import stand_back  # noqa: PLC0415  for weighted queues alone
+
+    try:
+        stand_back(nice)
+    except OSError as error:  # no reason not to work
+        logging.getLogger("runner").warning("the queue's weight has no effect: %s", error)
 
 
 def _die_with(parent: int) -> None:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from runner.core.errors import HandlerError
 from runner.core.model import Attempt, HandlerFailure
 from runner.executors import logs
-from runner.executors.call import Job, call
+from runner.executors.call import DEAD_LETTER_TIMEOUT, Job, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,14 +67,15 @@ class Threads:
             if left <= 0 or self._stop.now:
                 raise HandlerError(
                     f"every one of the {self._count} threads is held by a handler over its time"
-                    " limit: a thread cannot be killed, so the run ends"
+                    " limit: a thread cannot be killed"
                 )
             self._listen(left)
 
-    def submit(self, action: Action) -> None:
-        """Starts the action's handler in an idle thread; there must be room."""
-        timeout = self._handlers[action.hook].timeout
-        self._idle()[0].start(action, timeout, self._clock.monotonic())
+    def submit(self, action: Action, why: str | None = None) -> None:
+        """Starts the action's handler in an idle thread; there must be room. With `why`, its
+        `on_dead_letter` functions instead."""
+        timeout = self._handlers[action.hook].timeout if why is None else DEAD_LETTER_TIMEOUT
+        self._idle()[0].start(action, timeout, self._clock.monotonic(), why)
 
     def finished(self, wait: float) -> list[Attempt]:
         """Waits up to `wait` seconds for a result; gives up what is over its time limit."""
@@ -164,10 +165,10 @@ class Place:
         except RuntimeError as error:
             raise HandlerError(f"cannot start a thread for handlers: {error}") from error
 
-    def start(self, action: Action, timeout: float, now: float) -> None:
+    def start(self, action: Action, timeout: float, now: float, why: str | None) -> None:
         self.action, self.began, self.deadline = action, now, now + timeout
         self.cancelled = threading.Event()
-        self.inbox.put(Job.of(action))
+        self.inbox.put(Job.of(action, why))
 
     def _serve(self) -> None:
         while (job := self.inbox.get()) is not None:

@@ -53,7 +53,7 @@ class Signature:
             raise HandlerError(f"handler {name}: unknown annotation: {error}") from error
         except (TypeError, ValueError) as error:
             raise HandlerError(f"handler {name}: its signature cannot be read: {error}") from error
-        if any(_is_generator(part) for part in (function, _annotated(function))):
+        if any(is_generator(part) for part in (function, _annotated(function))):
             raise HandlerError(f"handler {name}: a generator would not run; use a plain function")
         parameters = list(full.parameters.values())
         context = bool(parameters) and hints.get(parameters[0].name) is Context
@@ -141,7 +141,7 @@ def name_of(function: Any) -> str:
     return getattr(function, "__qualname__", "") or type(function).__qualname__
 
 
-def _is_generator(function: Any) -> bool:
+def is_generator(function: Any) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 

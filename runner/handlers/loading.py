@@ -30,6 +30,7 @@ def load(names: Sequence[str]) -> Handlers:
     joined = Handlers()
     for name in names:
         joined.include(_one(name))
+    joined.check_callbacks()
     return joined
 
 

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
+from runner.core.queues import NAME
 from runner.core.retry import ON_CRASH, RetryPolicy
 from runner.handlers.binding import Signature, name_of
+from runner.handlers.callbacks import (
+    AFTER,
+    BEFORE,
+    ON_DEAD_LETTER,
+    ON_ERROR,
+    Callback,
+    callback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +76,7 @@ class Handlers:
     give_up_on: Errors = ()
     classify: Classifier | None = None
     _by_hook: dict[str, Handler] = field(default_factory=dict)
+    _callbacks: list[Callback] = field(default_factory=list)
 
     def on(
         self,
@@ -78,6 +88,7 @@ class Handlers:
         give_up_on: Errors | None = None,
         classify: Classifier | None = None,
         idempotent: bool = False,
+        group: str = "",
         queue: str = "",
         on_crash: str = "retry",
     ) -> Callable[[Function], Function]:
@@ -90,6 +101,8 @@ class Handlers:
         not before code in C returns). `idempotent` allows fast windows: after a crash of the
         runner, an action of a window may run again although it had been done, and is counted as
         begun although it had not. `on_crash` is for handlers that must not run twice: see Handler.
+        begun although it had not. `group` is the group in which WordPress puts this hook's
+        actions: the default of `queue`.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its
         column, an option that makes no sense, and a signature that no action could be bound to.
@@ -102,6 +115,7 @@ class Handlers:
             for hook in hooks:
                 _check(hook, policy, seconds, soft_timeout, classifier)
                 _check_crash(hook, on_crash, idempotent=idempotent)
+                _check_queue(hook, group, queue)
                 self._add(
                     Handler(
                         hook,
@@ -111,7 +125,7 @@ class Handlers:
                         Signature.of(function),
                         idempotent=idempotent,
                         classify=classifier,
-                        queue=queue,
+                        queue=queue or group,
                         soft_timeout=soft_timeout,
                         on_crash=on_crash,
                     )
@@ -148,10 +162,70 @@ class Handlers:
             )
         self._by_hook[handler.hook] = handler
 
+    def before(self, *what: Any) -> Any:
+        """Has the decorated `function(context)` called before handlers, where they are called and
+        inside their time limit.
+
+        `@handlers.before` is for every handler of this registry, those it includes as well;
+        `@handlers.before("a_hook", "b_hook")` for these. Several are called in the order in which
+        they were registered. Whatever one raises is logged and changes nothing.
+        """
+        return self._callback(BEFORE, what)
+
+    def after(self, *what: Any) -> Any:
+        """As `before`, once the handler has returned."""
+        return self._callback(AFTER, what)
+
+    def on_error(self, *what: Any) -> Any:
+        """As `before`, with `function(context, error)` once the handler has raised an error;
+        Retry, Snooze, Fail and Cancel are none. A process that dies or is killed calls nothing."""
+        return self._callback(ON_ERROR, what)
+
+    def on_dead_letter(self, *what: Any) -> Any:
+        """As `before`, with `function(context, why)` once an action has failed for good, for
+        whatever reason, and that is recorded.
+
+        Called at most once, not where the handler was, and with a time limit of its own
+        (runner.executors.dead_letters). When the runner dies first, it is not called.
+        """
+        return self._callback(ON_DEAD_LETTER, what)
+
+    def _callback(self, moment: str, what: tuple[Any, ...]) -> Any:
+        """Registers at once when used without names, else gives what will."""
+        if len(what) == 1 and callable(what[0]):
+            self._callbacks.append(callback(moment, what[0], ()))
+            return what[0]
+        if not what:
+            raise HandlerError(f"{moment}() names no hook: leave the parentheses out for all")
+
+        def register(function: Function) -> Function:
+            self._callbacks.append(callback(moment, function, what))
+            return function
+
+        return register
+
+    def callbacks(self, moment: str, hook: str) -> list[Callback]:
+        """What is to be called at that moment for that hook, in order."""
+        return [
+            c for c in self._callbacks if c.moment == moment and (not c.hooks or hook in c.hooks)
+        ]
+
+    def check_callbacks(self) -> None:
+        """Raises HandlerError for a callback of a hook that has no handler: a slip of the pen."""
+        for found in self._callbacks:
+            if unknown := (found.hooks or frozenset()) - self._by_hook.keys():
+                raise HandlerError(
+                    f"{found.moment} {found.name}: there is no handler for hook {min(unknown)}"
+                )
+
     def include(self, other: Handlers) -> None:
-        """Adds all handlers of another registry. Raises HandlerError for a hook that is in both."""
+        """Adds all that another registry has now. Its callbacks stay with its own hooks. Raises
+        HandlerError for a hook that is in both."""
         for handler in other:
             self._add(handler)
+        if other.hooks:
+            hooks = frozenset(other.hooks)
+            self._callbacks += [replace(c, hooks=c.hooks or hooks) for c in other._callbacks]
 
     def only(self, hooks: Sequence[str]) -> Handlers:
         """The handlers of these hooks. Raises HandlerError for a hook that has none."""
@@ -160,7 +234,7 @@ class Handlers:
                 known = ", ".join(self._by_hook) or "none"
                 raise HandlerError(f"there is no handler for hook {hook} (there are: {known})")
         chosen = {hook: self._by_hook[hook] for hook in hooks}
-        return replace(self, _by_hook=chosen)
+        return replace(self, _by_hook=chosen, _callbacks=[*self._callbacks])
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -206,4 +280,15 @@ def _check_crash(hook: str, on_crash: str, *, idempotent: bool) -> None:
         raise HandlerError(
             f"hook {hook}: idempotent says that it may run twice, on_crash={on_crash!r} that it"
             " must not: leave one out"
+        )
+
+
+def _check_queue(hook: str, group: object, queue: object) -> None:
+    """A group may be called anything; a queue has to be named on the command line."""
+    if not isinstance(group, str) or not isinstance(queue, str):
+        raise HandlerError(f"hook {hook}: group and queue are names")
+    if queue and not NAME.fullmatch(queue):
+        raise HandlerError(
+            f"hook {hook}: queue {queue!r}: a queue's name has no colon, no comma and no space"
+            " around it"
         )

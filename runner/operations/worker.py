@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from compat.action_scheduler import TIMEOUT
 from runner.core.errors import DatabaseGone, HandlerError, TooBusy
+from runner.core.events import Events
 from runner.core.judge import judge
 from runner.core.model import (
     Attempt,
@@ -24,7 +25,7 @@ from runner.operations.claimed import Claimed
 from runner.operations.windows import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from runner.core.clock import Clock
     from runner.core.limits import Limits
@@ -84,7 +85,7 @@ class Executor(Protocol):
 
 
 class Worker:
-    """Drains a source. `on_settled` hears of every outcome, for a progress bar or a log.
+    """Drains a source. `events` hears of every outcome that is recorded.
 
     `heartbeat` is in seconds: so often claims are kept alive, and so often a worker that waits
     for more looks for what dead ones left. `silence` is how long those were not heard of. With
@@ -105,7 +106,7 @@ class Worker:
         poll: float = 0.0,
         heartbeat: float = HEARTBEAT,
         silence: int = TIMEOUT,
-        on_settled: Callable[[Settlement], None] | None = None,
+        events: Events | None = None,
     ) -> None:
         self.summary = Summary()
         self._source = source
@@ -118,7 +119,7 @@ class Worker:
         self._poll = poll
         self._heartbeat = heartbeat
         self._silence = silence
-        self._on_settled = on_settled or (lambda _: None)
+        self._events = events or Events()
         self._pace = Pace()
         self._batches: list[Claimed] = []
         self._look_at = 0.0
@@ -371,7 +372,9 @@ class Worker:
         for settlement in held.settled:
             counter = _COUNTERS[type(settlement.outcome)]
             setattr(self.summary, counter, getattr(self.summary, counter) + 1)
-            self._on_settled(settlement)
+            self._events.settled(settlement)
+        for action in held.lost:
+            self._events.lost(action)
         self.summary.lost += len(held.lost)
 
 

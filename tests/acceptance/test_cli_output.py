@@ -111,7 +111,7 @@ def test_handlers_shows_hooks_functions_and_retries(shop):
     assert {tuple(entry) for entry in listed} == {
         (
             "hook", "handler", "attempts", "retries", "retry_on", "give_up_on", "classify",
-            "timeout",
+            "timeout", "queue", "before", "after", "on_error", "on_dead_letter",
         ),
     }  # fmt: skip
 

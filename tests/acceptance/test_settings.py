@@ -95,8 +95,10 @@ def test_config_explains_where_each_value_came_from(cli, wordpress):
 
 def test_config_shows_queues_as_they_are_written(cli):
     """What is shown can be given again."""
-    out = cli("config", RUNNER_QUEUES="payments:4, *:2", RUNNER_DSN="sqlite:///x.db").stdout
-    assert ["queues", "payments:4,*:2"] in [line.split() for line in out.splitlines()]
+    out = cli(
+        "config", RUNNER_QUEUES="payments:4:3, mail:1:1, *:2", RUNNER_DSN="sqlite:///x.db"
+    ).stdout
+    assert ["queues", "payments:4:3,mail:1,*:2"] in [line.split() for line in out.splitlines()]
 
 
 def test_config_shows_what_it_can_and_names_what_is_wrong(cli):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -17,7 +18,7 @@ WORK = ("work", "--handlers", "jobs:handlers")
 
 JOBS = """
 import os, pathlib, time
-from runner import Handlers, RetryPolicy
+from runner import Context, Handlers, RetryPolicy
 
 handlers = Handlers(retry=RetryPolicy.never(), timeout=50)
 here = pathlib.Path(__file__).parent
@@ -167,6 +168,37 @@ def test_a_database_that_was_never_there_is_not_waited_for(daemon):
     assert (code, "cannot reach" in err) == (1, True)
 
 
+def test_a_queue_s_weight_is_its_children_s_priority(daemon, cli, site):
+    """The heaviest queue's children are as they would be; others stand back, those that replace
+    them as well, and what they start too."""
+    cli.module("jobs", JOBS + TELLS)
+    actions = [site.add(hook, at=DUE) for hook in ("light", "heavy", "light")]
+    process = daemon("--queues", "light:1,*:1:4", "--recycle-after", "1")
+    until(lambda: site.statuses() == {"complete": len(actions)})
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+    told = [line.split() for line in (cli.folder / "told").read_text().splitlines()]
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert sorted((hook, int(nice) - own) for hook, nice, _ in told) == [
+        ("heavy", 0), ("light", 6), ("light", 6),
+    ]  # fmt: skip
+    if Path("/proc/self/autogroup").exists():
+        assert {(hook, group) for hook, _, group in told} == {("heavy", "0"), ("light", "6")}
+
+
+TELLS = """
+def group():
+    file = pathlib.Path("/proc/self/autogroup")
+    return file.read_text().split()[-1] if file.exists() else "-"
+
+@handlers.on("light", group="light")
+@handlers.on("heavy", group="of no queue")
+def tells(context: Context):
+    with open(here / "told", "a") as told:
+        told.write(f"{context.hook} {os.getpriority(os.PRIO_PROCESS, 0)} {group()}\\n")
+"""
+
+
 def test_systemd_hears_of_it(daemon, tmp_path):
     """READY once it works, signs of life as often as wanted, and the last word before the end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -228,6 +260,7 @@ def long(context: Context):
     process.send_signal(signal.SIGTERM)
     code, out, _ = ended(process)
     assert (code, "lost 1" in out, site.row(action)["status"]) == (0, True, "canceled")
+    assert f"action {action} (long) was lost: another runner took it" in out
 
 
 @pytest.mark.parametrize("executor", ["threads:2", "inline"])
@@ -352,7 +385,30 @@ def test_a_long_outage_is_survived(daemon, cli, mortal):
 
 
 WRONG = {
-    "queue string": (("--queues", "mail"), 2, ["--queues", "payments:4,mail:1,*:2"]),
+    "queue string": (("--queues", "mail"), 2, ["--queues is 'mail'", "payments:4:3,mail:1,*:2"]),
+    "empty": (("--queues", ""), 2, ["payments:4:3,mail:1,*:2"]),
+    "colon in a name": (("--queues", "pay:ments:4:3"), 2, ["no colon in a name"]),
+    "too much": (("--queues", "mail:1:2:3"), 2, ["name:children:weight"]),
+    "no number": (("--queues", "mail:1:heavy"), 2, ["name:children:weight"]),
+    "minus": (("--queues", "mail:-1"), 2, ["name:children:weight"]),
+    "weight 0": (("--queues", "*:1:0"), 2, ["a weight of 1 to 100 for queue *"]),
+    "weight 101": (("--queues", "*:1:101"), 2, ["a weight of 1 to 100 for queue *"]),
+    "weight of threads": (
+        ("--queues", "*:1:2", "--executor", "threads:1"),
+        78,
+        ["queue *:1:2 has a weight", "the executor is threads: leave"],
+    ),
+    "weight of one place": (
+        ("--queues", "*:1:2", "--executor", "inline"),
+        78,
+        ["queue *:1:2 has a weight", "the executor is inline: leave"],
+    ),
+    "executor": (
+        ("--executor", "processes"),
+        2,
+        ["--executor is 'processes'", "processes:N or threads:N"],
+    ),
+    "executor without children": (("--executor", "processes:0"), 2, ["N from 1 to 100"]),
     "no children": (("--queues", "*:0"), 2, ["--queues", "1 to 256 children"]),
     "twice": (("--queues", "*:1,*:2"), 2, ["queue * once"]),
     "unknown queue": (("--queues", "mail:1,*:1"), 78, ["no handler is in queue mail", "slow"]),

@@ -60,3 +60,21 @@ def test_a_policy_as_json(monkeypatch):
         ["a.B"],
         "own",
     )
+
+
+def test_what_is_around_a_handler(monkeypatch):
+    """Its queue and the functions of each moment, in words and as facts."""
+    loaded = Handlers()
+    loaded.on("py_hook", queue="mail")(print)
+    loaded.before(own)
+    loaded.on_dead_letter(two)
+    monkeypatch.setattr(cli, "load_handlers", lambda *_, **__: (loaded, ()))
+    words = CliRunner().invoke(cli.command, []).stdout.splitlines()[-1].strip()
+    assert words == "queue mail; before own; on_dead_letter two"
+    (facts,) = json.loads(CliRunner().invoke(cli.command, ["--json"]).stdout)
+    found = {name: facts[name] for name in ("queue", "before", "after", "on_dead_letter")}
+    assert found == {"queue": "mail", "before": ["own"], "after": [], "on_dead_letter": ["two"]}
+
+
+def two(context, why):
+    pass

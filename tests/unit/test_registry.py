@@ -191,6 +191,28 @@ def test_hooks_differ_by_case():
     assert handlers["A_Hook"].function is second
 
 
+def test_a_handler_s_queue_is_its_group_unless_it_says_otherwise():
+    """Without both it is in none of its own."""
+    handlers = Handlers()
+    handlers.on("a", group="shop, old: orders")(first)
+    handlers.on("b", group="shop", queue="mail")(first)
+    handlers.on("c")(first)
+    assert [handler.queue for handler in handlers] == ["shop, old: orders", "mail", ""]
+
+
+@pytest.mark.parametrize("queue", ["a:b", "a,b", " a", "a ", " ", ":"])
+def test_a_queue_has_a_name_that_can_be_given(queue):
+    """On the command line, colons and commas stand between."""
+    with pytest.raises(HandlerError, match=r"hook a_hook: queue .* has no colon, no comma"):
+        Handlers().on("a_hook", queue=queue)(first)
+
+
+def test_groups_and_queues_are_names():
+    """Of anything else one is told at once."""
+    with pytest.raises(HandlerError, match="hook a_hook: group and queue are names"):
+        Handlers().on("a_hook", group=5)(first)
+
+
 def test_registries_are_joined():
     """Included handlers keep their own policy; a hook in both is refused."""
     ours, theirs = Handlers(timeout=1), Handlers(timeout=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,10 @@ from runner.app import Progress
 from runner.cli import complain
 from runner.cli.action.inputs import number_of
 from runner.cli.options import log_level, make_app, resolved, settings_options
-from runner.cli.outcomes import sentence
+from runner.cli.outcomes import say, sentence
 from runner.cli.run import exit_code, report
-from runner.core.model import (
-    Status,
-)
+from runner.core.events import Settled
+from runner.core.model import Status
 from runner.core.signals import Stop
 from runner.core.summary import Summary
 from runner.operations.actions import Actions
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runner.app import App
-    from runner.core.model import Settlement
+    from runner.core.events import Event
     from runner.handlers import Handlers
     from runner.operations.actions import StoredAction
 
@@ -63,7 +63,7 @@ def command(
     if wanted:
         with stop.listening():
             chosen = [action.id for action in wanted]
-            summary = app.run(found.settings, stop, Progress(settled=tell), ids=chosen)
+            summary = app.run(found.settings, stop, Progress(subscribers=[tell]), ids=chosen)
     not_run += _left([action for action in wanted if action.id not in tell.settled], stop)
     for line in not_run:
         complain(line)
@@ -82,11 +82,11 @@ class _Tell:
         self.settled: set[int] = set()
         self._silent = silent
 
-    def __call__(self, settlement: Settlement) -> None:
-        action = settlement.action
-        self.settled.add(action.id)
-        if not self._silent:
-            click.echo(sentence(settlement))
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Settled):
+            self.settled.add(event.settlement.action.id)
+            if not self._silent:
+                say(sentence(event), sys.stdout)
 
 
 def _sorted_out(app: App, ids: Sequence[int]) -> tuple[list[StoredAction], list[str]]:
