@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
+from runner.child_main import settler_of
 from runner.core.limits import Limits
 from runner.executors import logs
 from runner.executors.inline import Inline
@@ -86,6 +89,8 @@ def executor_of(
 ) -> Processes | Threads | Inline:
     """Where handlers are called."""
     kind, _, count = settings.executor.partition(":")
+    dsn = app.connection.dsn
+    site = {"dsn": asdict(dsn) | {"database": dsn.place()}, "prefix": app.connection.prefix}
     if kind == "processes":
         return Processes(
             app.handlers,
@@ -94,14 +99,16 @@ def executor_of(
             app.clock,
             count=int(count),
             log_level=app.log_level,
+            site=site,
             max_calls=settings.recycle_after,
             max_memory=settings.recycle_memory * MEGABYTE,
             tell=tell,
         )
     logs.configure(app.log_level)
+    settler = partial(settler_of, site)
     if kind == "threads":
-        return Threads(app.handlers, stop, app.clock, count=int(count))
-    return Inline(app.handlers, app.clock)
+        return Threads(app.handlers, stop, app.clock, count=int(count), settler=settler)
+    return Inline(app.handlers, app.clock, settler)
 
 
 def source(database: Database, site: Site, ownership: Native) -> ActionScheduler:

@@ -18,12 +18,13 @@ from runner.core.model import HandlerFailure
 from runner.core.retry import PERMANENT, RETRY, class_names
 from runner.executors.soft import SoftDeadline
 from runner.handlers.binding import Unbound, name_of
-from runner.handlers.context import Context, never
+from runner.handlers.context import Context, never, outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.core.model import Action
+    from runner.core.model import Action, Receipt
+    from runner.executors.settling import Settling
     from runner.handlers.registry import Handler, Handlers
 
 LONGEST_TEXT = 20_000
@@ -34,7 +35,8 @@ _CONTROL = {Retry: "retry", Snooze: "snooze", Fail: "fail", Cancel: "cancel"}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a process must know to call a handler; plain values, sent as JSON."""
+    """What a process must know to call a handler; plain values, sent as JSON. `claim` and
+    `marked_ahead` are the receipt's."""
 
     id: int
     hook: str
@@ -42,25 +44,46 @@ class Job:
     group: str
     attempt: int
     scheduled_at: int | None
+    claim: int = 0
+    marked_ahead: bool = False
 
     @classmethod
-    def of(cls, action: Action) -> Job:
-        at = action.schedule.at
-        return cls(action.id, action.hook, action.args_text, action.group, action.attempt, at)
+    def of(cls, action: Action, receipt: Receipt) -> Job:
+        return cls(
+            action.id,
+            action.hook,
+            action.args_text,
+            action.group,
+            action.attempt,
+            action.schedule.at,
+            receipt.claim,
+            receipt.marked_ahead,
+        )
 
     def message(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 def call(
-    handlers: Handlers, job: Job, cancelled: Callable[[], bool] = never
+    handlers: Handlers,
+    job: Job,
+    cancelled: Callable[[], bool] = never,
+    settling: Settling | None = None,
 ) -> HandlerFailure | None:
-    """Runs the handler of the job's hook. None when it returned; never raises."""
+    """Runs the handler of the job's hook. None when it returned, or had settled the action before
+    it failed; never raises."""
+    told = _call(handlers, job, cancelled, settling)
+    return settling.failed(told) if told and settling else told
+
+
+def _call(
+    handlers: Handlers, job: Job, cancelled: Callable[[], bool], settling: Settling | None
+) -> HandlerFailure | None:
     try:
         handler = handlers[job.hook]
         positional, named = handler.signature.bind(decode(job.args_text, None))
         if handler.signature.takes_context:
-            positional.insert(0, _context(handler, job, cancelled))
+            positional.insert(0, _context(handler, job, cancelled, settling))
     except Unbound as error:
         return HandlerFailure("unbound", str(error))
     except BaseException as error:  # noqa: BLE001  whatever it is, the action failed
@@ -152,7 +175,9 @@ def _text(error: BaseException) -> str:
         return "(its message cannot be shown)"
 
 
-def _context(handler: Handler, job: Job, cancelled: Callable[[], bool]) -> Context:
+def _context(
+    handler: Handler, job: Job, cancelled: Callable[[], bool], settling: Settling | None
+) -> Context:
     try:
         at = None if job.scheduled_at is None else datetime.fromtimestamp(job.scheduled_at, UTC)
     except (ValueError, OverflowError, OSError):
@@ -166,4 +191,5 @@ def _context(handler: Handler, job: Job, cancelled: Callable[[], bool]) -> Conte
         scheduled_at=at,
         timeout=handler.timeout,
         asked=cancelled,
+        settle=settling.begin if settling else outside,
     )

@@ -8,17 +8,17 @@ replaces it.
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.core.errors import HandlerError
-from runner.core.model import Attempt, HandlerFailure
+from runner.core.model import NO_RECEIPT, Attempt, HandlerFailure
 from runner.executors.child import Answer, Child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runner.core.clock import Clock
-    from runner.core.model import Action
+    from runner.core.model import Action, Receipt
     from runner.core.signals import Stop
     from runner.handlers.registry import Handlers
 
@@ -33,7 +33,8 @@ _BLIND = 0.05
 
 
 class Processes:
-    """`count` children, started by `prepare`. `names` are handlers as `module:attribute`.
+    """`count` children, started by `prepare`. `names` are handlers as `module:attribute`; `site`
+    is what a child must know of the database to settle an action there.
 
     A child is replaced after `max_calls` calls, when it holds more than `max_memory` bytes after
     one (0 is no limit), and when `stop` was asked for a reload. A replacement gets ready beside
@@ -49,16 +50,16 @@ class Processes:
         *,
         count: int = 1,
         log_level: str = "INFO",
+        site: Mapping[str, Any] | None = None,
         max_calls: int = 0,
         max_memory: int = 0,
         tell: Callable[[str], object] | None = None,
     ) -> None:
         self._handlers = handlers
-        self._names = names
         self._stop = stop
         self._clock = clock
         self._count = count
-        self._log_level = log_level
+        self._orders = {"handlers": [*names], "log_level": log_level, "site": site}
         self._max_calls = max_calls
         self._max_memory = max_memory
         self._children: list[Child] = []
@@ -85,13 +86,13 @@ class Processes:
         self._renew()
         self._start(self.room())
 
-    def submit(self, action: Action) -> None:
+    def submit(self, action: Action, receipt: Receipt = NO_RECEIPT) -> None:
         """Starts the action's handler in an idle child; there must be room."""
-        child = self._give(action)
+        child = self._give(action, receipt)
         if child.hung_up:  # it died between two actions of a window, and never had this one
             child.action = None
             self._bury(child)
-            self._give(action)
+            self._give(action, receipt)
 
     def finished(self, wait: float) -> list[Attempt]:
         """Waits up to `wait` seconds for a result; kills what is over its time limit.
@@ -131,14 +132,15 @@ class Processes:
         if self._refusal and not self._idle() and not self.busy():
             raise self._refusal
 
-    def _give(self, action: Action) -> Child:
+    def _give(self, action: Action, receipt: Receipt) -> Child:
         if not self._idle():
             self._renew()
             self._start(1)
         if not self._idle():
             raise self._refusal or HandlerError("no handler process is ready")
         child = self._idle()[0]
-        child.start(action, self._handlers[action.hook].timeout, self._clock.monotonic())
+        timeout = self._handlers[action.hook].timeout
+        child.start(action, receipt, timeout, self._clock.monotonic())
         return child
 
     def _look(self, seconds: float) -> list[Attempt]:
@@ -170,7 +172,7 @@ class Processes:
         try:
             while len(self._children) < self._count and not self._refusal:
                 now = self._clock.monotonic()
-                self._children.append(Child(self._names, self._log_level, now))
+                self._children.append(Child(self._orders, now))
         except (OSError, RuntimeError) as error:  # RuntimeError: a thread too many
             self._refuse(HandlerError(f"cannot start a process for handlers: {error}"))
 
@@ -223,7 +225,8 @@ class Processes:
             self._bury(child)
         else:
             child.worn = child.worn or self._is_worn(child, answer)
-        return Attempt(action, now - child.began, answer.failure, answer.memory)
+        elapsed = now - child.began
+        return Attempt(action, elapsed, answer.failure, answer.memory, answer.settled)
 
     def _is_worn(self, child: Child, answer: Answer) -> bool:
         if self._max_calls and child.calls >= self._max_calls:

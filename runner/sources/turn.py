@@ -7,7 +7,7 @@ still held. After a COMMIT without an answer the rows themselves tell whether it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from compat import action_scheduler as texts
@@ -72,7 +72,7 @@ class Turn:
         """Looks at every row under lock first; writes for those still held, and names the rest."""
         rows = self._rows(tx)
         held = self._still_held(rows)
-        done = self._done_already(tx, rows) if tx.uncertain else Step()
+        done = self._done_already(tx, rows)
         self._write(tx, held)
         kept = {action.id for action in (*held.actions(), *done.actions())}
         lost = tuple(action for action in self._step.actions() if action.id not in kept)
@@ -83,6 +83,11 @@ class Turn:
             (*held.unmarked, *done.unmarked),
             lost,
         )
+
+    def was_written(self, tx: Transaction) -> bool:
+        """Whether all outcomes are there, after a COMMIT without an answer. Writes nothing."""
+        rows = self._rows(tx)
+        return all(self._was_settled(tx, rows.get(s.action.id), s) for s in self._step.settled)
 
     def _still_held(self, rows: Mapping[int, Row]) -> Step:
         running, pending = Status.RUNNING, Status.PENDING
@@ -95,10 +100,16 @@ class Turn:
         )
 
     def _done_already(self, tx: Transaction, rows: Mapping[int, Row]) -> Step:
-        """What a COMMIT without an answer has written after all."""
+        """What a handler has settled itself before it could say so, or a COMMIT without an answer
+        has written after all."""
         step = self._step
+        own = [replace(s, outcome=Completed()) for s in step.settled]
+        told = [*own, *step.settled] if tx.uncertain else own
+        settled = {s.action.id: s for s in told if self._was_settled(tx, rows.get(s.action.id), s)}
+        if not tx.uncertain:
+            return Step(tuple(settled.values()))
         return Step(
-            tuple(s for s in step.settled if self._was_settled(tx, rows.get(s.action.id), s)),
+            tuple(settled.values()),
             tuple(a for a in step.starting if self._holds(rows.get(a.id), Status.RUNNING)),
             tuple(a for a in step.unmarked if self._holds(rows.get(a.id), Status.PENDING)),
         )
@@ -167,6 +178,8 @@ class Turn:
             if settlement.marked_ahead:
                 lines.append((settlement.action.id, texts.STARTED))
             lines.append((settlement.action.id, self._message(settlement.outcome)))
+            if settlement.note:
+                lines.append((settlement.action.id, settlement.note))
         if not step.ahead:
             lines += [(action.id, texts.STARTED) for action in step.starting]
         return lines

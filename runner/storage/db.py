@@ -49,6 +49,10 @@ class Unmatched(Exception):
     """A write matched another number of rows than it had to."""
 
 
+class TransactionEnded(Exception):
+    """A savepoint is gone, and so is the transaction that it was set in."""
+
+
 class NotUnderstood(DatabaseError):
     """The server cannot parse what was sent."""
 
@@ -70,6 +74,10 @@ class Driver(Protocol):
     def errors(self) -> tuple[type[Exception], ...]: ...
 
     def cursor(self, connection: Any) -> Any: ...
+
+    def reset(self, connection: Any) -> bool:
+        """Makes a connection of ours as good as new. False where that cannot be done."""
+        ...
 
     def lend(self, connection: Any, tx: Transaction) -> AbstractContextManager[None]:
         """Makes a caller's connection fit for our statements, which go over `tx`, and gives it

@@ -39,7 +39,11 @@ def texts(tree):
 
 def facts(found, dialect):
     site = Site(Tables("wp_"), found, SiteZone(), "", "8", "", False, True, True)
-    return identifiers(site, dialect) | {"table": "wp_actionscheduler_actions", "isolation": "x"}
+    return identifiers(site, dialect) | {
+        "table": "wp_actionscheduler_actions",
+        "isolation": "x",
+        "home": "`x`",
+    }
 
 
 def dialects(name):
@@ -61,7 +65,7 @@ def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
         "action_scheduler.sql", "actions.sql", "enqueue.sql", "manage.sql", "report.sql",
-        "site.sql", "upstream.sql",
+        "settling.sql", "site.sql", "upstream.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)
