@@ -361,7 +361,9 @@ def test_nothing_leaks_into_the_next_action(shop, leak, inside):
     assert seen[0][4] is None
     assert shop.points == 3
     assert all(shop.site.logs(n)[:3] == DONE for n in (1, 2, 3))
-    assert shop.site.row(1)["last_attempt_local"] == "2026-11-23 07:05:00"  # a reset thaws the clock
+    assert (
+        shop.site.row(1)["last_attempt_local"] == "2026-11-23 07:05:00"
+    )  # a reset thaws the clock
 
 
 def test_a_connection_that_is_gone_is_opened_again(shop):
