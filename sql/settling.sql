@@ -2,6 +2,7 @@
 
 -- name: set_mark
 -- The mark goes with the transaction: gone before its end, the handler has ended the transaction.
+-- Set last and returned to, it makes the server tell what it could not undo.
 SAVEPOINT runner_settling
 
 -- name: same_transaction
@@ -25,13 +26,9 @@ USE {home}
 -- A file is one database.
 SELECT 1
 
--- name: probe
--- With `undo_nothing` it makes the server tell what it could not undo, and undoes nothing.
-SAVEPOINT runner_probe
-
 -- name: undo_nothing
 -- Warns when the transaction has changed tables that have no transactions.
-ROLLBACK TO SAVEPOINT runner_probe
+ROLLBACK TO SAVEPOINT runner_settling
 
 -- name: warnings
 -- Those of the statement before.

@@ -190,6 +190,7 @@ def _context(
         max_attempts=handler.retry.attempts,
         scheduled_at=at,
         timeout=handler.timeout,
-        asked=cancelled,
+        # A settled action's row is no longer ours: that is no wish of anybody's.
+        asked=lambda: cancelled() and not (settling and settling.done),
         settle=settling.begin if settling else outside,
     )

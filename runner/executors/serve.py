@@ -21,7 +21,7 @@ from runner.core.errors import RunnerError
 from runner.core.limits import peak_memory
 from runner.executors import logs
 from runner.executors.call import Job, call
-from runner.executors.settling import Settling
+from runner.executors.settling import Settling, no_settler
 from runner.executors.wire import Mailbox, send
 from runner.handlers.loading import load
 
@@ -50,7 +50,7 @@ def main(descriptor: int, parent: int, settler_of: Callable[[Mapping[str, Any]],
         return
     send(channel, {"ready": os.getpid()})
     own = os.getpid()
-    settler = cache(partial(settler_of, orders["site"]))
+    settler = cache(partial(settler_of, orders["site"])) if orders["site"] else no_settler
     while (message := mailbox.wait()) is not None:
         if "cancel" in message:
             continue  # it came after the action's end

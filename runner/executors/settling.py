@@ -48,13 +48,15 @@ class Settling:
         self.stays = ""
         self._settler = settler
         self._begun = False
+        self._used: Settler | None = None
 
     def begin(self) -> AbstractContextManager[Any]:
         """What `context.settling()` is. Raises SettlingError the second time."""
         if self._begun:
             raise SettlingError("settling() was called before in this run of the handler")
         self._begun = True
-        return self._settler().settle(self)
+        self._used = self._settler()
+        return self._used.settle(self)
 
     def failed(self, failure: HandlerFailure) -> HandlerFailure | None:
         """What an error of the handler comes to: a line on stderr when it is too late for more."""
@@ -71,5 +73,5 @@ class Settling:
 
     def end(self) -> None:
         """The call is over."""
-        if self._begun:
-            self._settler().rest()
+        if self._used:
+            self._used.rest()

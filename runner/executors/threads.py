@@ -191,8 +191,8 @@ class Place:
             settling = Settling(job, self._settler)
             failure = call(self._handlers, job, self.cancelled.is_set, settling)
             logs.traceback(failure, job.id)
-            settling.end()
             self._note(self, failure, settling.done)
+            settling.end()
 
 
 class _Stdout:

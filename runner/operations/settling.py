@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runner.executors.settling import Settling
     from runner.storage.dsn import Dsn
 
-LOST = "the action was taken over by another: all that was written here is undone"
+LOST = "the action was taken over by another, so what was written here is undone"
 
 
 class DatabaseSettler:
@@ -99,14 +99,12 @@ class DatabaseSettler:
             with self._database.ending() as tx:
                 turn.write(tx)
             call.done = True
-        except Unmatched as error:
-            self._database.roll_back()
-            raise SettlingError(LOST) from error
-        except Conflict as error:
-            self._database.roll_back()
-            raise TooBusy(f"the database is too busy, and all is undone: {error}") from error
-        except DatabaseError:
-            self._database.roll_back()
+        except (Unmatched, Conflict, DatabaseError) as error:  # the server said no
+            call.stays = self._database.roll_back(error)
+            if isinstance(error, Unmatched):
+                raise SettlingError(LOST) from error
+            if isinstance(error, Conflict):
+                raise TooBusy(f"the database is too busy: {error}") from error
             raise
         except BaseException as error:  # also a soft timeout: nobody knows how far it came
             self._database.close()

@@ -25,11 +25,6 @@ T = TypeVar("T")
 Row = dict[str, Any]
 Bound = dict[str, object] | list[object]
 
-NO_TRANSACTION = (
-    "the connection commits each statement by itself: begin a transaction on it, or leave out"
-    " connection="
-)
-
 PACKET = 200_000
 """Characters of a packet of several statements; each may take four bytes."""
 

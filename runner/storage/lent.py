@@ -62,7 +62,7 @@ class Lent(Database):
         names = ("same_transaction", "our_database", "our_session")
         self.run([(queries[name], []) for name in names])
         try:
-            return self._stays(queries["probe"], queries["undo_nothing"])
+            return self._stays(queries["set_mark"], queries["undo_nothing"])
         except DatabaseError:  # an engine that knows no savepoints takes part
             return NO_TRANSACTIONS
 
@@ -96,6 +96,6 @@ class Lent(Database):
         return NO_TRANSACTIONS if any(row["Code"] == _NOT_ROLLED_BACK for row in rows) else ""
 
     def _undone_by_server(self, error: BaseException | None) -> bool:
-        return isinstance(error, self.driver.errors()) and isinstance(
-            self.driver.translate(error), Conflict
-        )
+        if isinstance(error, self.driver.errors()):
+            return isinstance(self.driver.translate(error), Conflict)
+        return isinstance(error, Conflict)

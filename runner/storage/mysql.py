@@ -13,8 +13,8 @@ from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE, SERVER_STATUS
 from pymysql.converters import conversions
 
 from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, EnqueueError
+from runner.storage.borrowed import NO_TRANSACTION
 from runner.storage.db import (
-    NO_TRANSACTION,
     Conflict,
     LostConnection,
     NotUnderstood,

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError
-from runner.storage.db import NO_TRANSACTION, Conflict, TransactionEnded, Unmatched
+from runner.storage.borrowed import NO_TRANSACTION
+from runner.storage.db import Conflict, TransactionEnded, Unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
