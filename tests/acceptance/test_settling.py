@@ -117,8 +117,10 @@ def summary(done) -> dict:
 def test_it_works_wherever_handlers_run(cli, site, effects, executor):
     """Effects and the usual log, each once; the summary counts what handlers have settled."""
     fill(site, 40, "due", hooks=("settles", "windows"), now=DUE)
+    before = site.server.status("Com_rollback")
     done = summary(cli(*RUN, "--executor", executor))
     assert (done["claimed"], done["completed"], done["lost"]) == (40, 40, 0)
+    assert site.server.status("Com_rollback") == before  # the loop did not try to settle them too
     assert effects() == dict.fromkeys(range(1, 41), 1)
     assert all(site.logs(n) == [STARTED, COMPLETE] for n in range(1, 41))
     assert {row["attempts"] for row in site.rows()} == {"1"}
