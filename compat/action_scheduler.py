@@ -74,6 +74,11 @@ def unreadable(why: str) -> str:
     return clipped(f"{CANCELED} via {CONTEXT}: the row cannot be read: {why}")
 
 
+def not_atomic(why: str) -> str:
+    """Ours alone: a handler settled its action together with writes that are not undone."""
+    return clipped(f"completed via {CONTEXT}, but not atomic: {why}")
+
+
 def chain_ended(why: str) -> str:
     return clipped(f"no further instance of this action is scheduled: {why}")
 

@@ -12,6 +12,7 @@ from runner.core.errors import (
     HandlerError,
     Retry,
     RunnerError,
+    SettlingError,
     Snooze,
     SoftTimeout,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Retry",
     "RetryPolicy",
     "RunnerError",
+    "SettlingError",
     "Snooze",
     "SoftTimeout",
     "transient",

@@ -14,7 +14,7 @@ from runner.core.clock import SystemClock
 from runner.core.errors import Busy, DatabaseError, UsageError
 from runner.core.summary import Summary
 from runner.operations.safety import check_mode
-from runner.site import action_queries, check_prefix, discover, identifiers
+from runner.site import action_queries, check_prefix, discover
 from runner.sources.leases import Leases
 from runner.sources.ownership import Chosen, Native
 from runner.storage.db import Database
@@ -120,7 +120,7 @@ class App:
         """Which rows are ours: those of the hooks that have a handler here."""
         queries = action_queries(site, database.dialect)
         hooks = self.handlers.hooks
-        leases = leases_of(site, database.dialect, settings.lease)
+        leases = Leases.of(site, database.dialect, settings.lease)
         if ids is not None:
             return Chosen(queries, hooks, ids, expiry=settings.expiry, leases=leases)
         return Native(
@@ -132,13 +132,6 @@ class App:
             urgent=site.shape.claim_index is not None,
             leases=leases,
         )
-
-
-def leases_of(site: Site, dialect: str, seconds: int) -> Leases | None:
-    """None where the runner's own tables are missing."""
-    if not site.migrated:
-        return None
-    return Leases(Queries("leases.sql", dialect, identifiers(site, dialect)), seconds)
 
 
 def _take_again(database: Database, lock: str) -> None:

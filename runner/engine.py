@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from runner import __version__
+from runner.child_main import settler_of
 from runner.core.events import Events, on_stderr
 from runner.core.limits import Limits
 from runner.executors import logs
@@ -120,6 +121,8 @@ def executor_of(
 ) -> Processes | Threads | Inline:
     """Where handlers are called."""
     kind, _, count = settings.executor.partition(":")
+    dsn = app.connection.dsn
+    site = {"dsn": asdict(dsn) | {"database": dsn.place()}, "prefix": app.connection.prefix}
     if kind == "processes":
         return Processes(
             app.handlers,
@@ -128,6 +131,7 @@ def executor_of(
             app.clock,
             count=int(count),
             log_level=app.log_level,
+            site=site,
             max_calls=settings.recycle_after,
             max_memory=settings.recycle_memory * MEGABYTE,
             tell=tell,
@@ -135,9 +139,10 @@ def executor_of(
             nice=app.nice,
         )
     logs.configure(app.log_level)
+    settler = partial(settler_of, site)
     if kind == "threads":
-        return Threads(app.handlers, stop, app.clock, count=int(count))
-    return Inline(app.handlers, app.clock)
+        return Threads(app.handlers, stop, app.clock, count=int(count), settler=settler)
+    return Inline(app.handlers, app.clock, settler)
 
 
 def _place_beside(

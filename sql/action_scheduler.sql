@@ -140,6 +140,13 @@ SET status = 'pending', claim_id = 0, attempts = :attempts, schedule = :schedule
   last_attempt_local = FROM_UNIXTIME(UNIX_TIMESTAMP() + :offset)
 WHERE action_id IN (:ids) AND claim_id = :claim AND status = 'in-progress'
 
+-- name: begun
+-- A running action, whole, if the claim holds it; without a lock, since heartbeats must not wait.
+SELECT action_id, hook, status, {priority} AS priority, args, extended_args, schedule, group_id,
+  attempts, {now} AS now
+FROM {actions} {by_key}
+WHERE action_id = :id AND claim_id = :claim AND status = 'in-progress'
+
 -- name: lock_rows
 -- The truth about rows, under lock: for telling what is still held after something went wrong.
 SELECT action_id, status, claim_id, attempts, scheduled_date_gmt FROM {actions} {by_key}

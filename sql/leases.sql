@@ -69,11 +69,11 @@ WHERE l.claim_id IN (:claims) AND l.expires_at < UTC_TIMESTAMP() AND NOT EXISTS 
       WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id))))
 
 -- name: attempt
--- What one call came to.
+-- What one call came to; the lease tells whose it was.
 INSERT INTO {attempts} (action_id, claim_id, worker_id, hook, attempt, outcome, error, elapsed_ms,
   peak_memory, ended_at)
-VALUES (:action, :claim, :worker, :hook, :attempt, :outcome, :error, :elapsed_ms, :peak_memory,
-  UTC_TIMESTAMP())
+VALUES (:action, :claim, COALESCE((SELECT worker_id FROM {leases} WHERE claim_id = :claim), 0),
+  :hook, :attempt, :outcome, :error, :elapsed_ms, :peak_memory, UTC_TIMESTAMP())
 
 -- name: worker_list
 -- Every worker, with the claims it holds.

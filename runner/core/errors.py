@@ -11,7 +11,8 @@ RunnerError                 the runner cannot do its work (exit 1); the text is 
 │   ├── Denied              the account lacks a right
 │   └── TooBusy             deadlocks or lock waits, again and again
 ├── SiteError               the site's tables cannot be used
-└── HandlerError            a handler module or registration is wrong
+├── HandlerError            a handler module or registration is wrong
+└── SettlingError           a handler could not settle its action (context.settling)
 Control                     raised inside a handler to say what happened
 ├── Retry, Snooze, Fail, Cancel
 SoftTimeout                 raised in a handler that takes longer than its soft_timeout
@@ -80,6 +81,10 @@ class SiteError(RunnerError):
 
 class HandlerError(RunnerError):
     pass
+
+
+class SettlingError(RunnerError):
+    """Raised in a handler whose `context.settling()` could not do what it promises."""
 
 
 class Control(Exception):

@@ -67,6 +67,19 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a handler that settles its action itself must show: the token of the claim under which
+    the action began. `marked_ahead`: see Settlement."""
+
+    claim: int
+    marked_ahead: bool = False
+
+
+NO_RECEIPT = Receipt(0)
+"""For a call that has nothing to do with a database."""
+
+
+@dataclass(frozen=True, slots=True)
 class HandlerFailure:
     """Why a call did not return: plain text, so that it crosses process borders.
 
@@ -90,12 +103,14 @@ class HandlerFailure:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call of a handler. `elapsed` is in seconds; `failure` is None when it returned;
-    `memory` is the peak of the process that ran it, in bytes, 0 when unknown."""
+    `memory` is the peak of the process that ran it, in bytes, 0 when unknown; `settled` says that
+    the handler has settled the action itself."""
 
     action: Action
     elapsed: float
     failure: HandlerFailure | None = None
     memory: int = 0
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +153,14 @@ Outcome = Completed | Retried | Snoozed | Dead | Cancelled
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """An outcome on its way to the source. `marked_ahead`: the action began without a log line
-    of its own, which is written now. `attempt` is the call that was judged, if there was one."""
+    of its own, which is written now. `attempt` is the call that was judged, if there was one;
+    `note` is one more line for the log."""
 
     action: Action
     outcome: Outcome
     marked_ahead: bool = False
     attempt: Attempt | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

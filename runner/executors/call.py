@@ -20,12 +20,13 @@ from runner.executors import logs
 from runner.executors.soft import SoftDeadline
 from runner.handlers.binding import Unbound, name_of
 from runner.handlers.callbacks import AFTER, BEFORE, ON_DEAD_LETTER, ON_ERROR
-from runner.handlers.context import Context, never
+from runner.handlers.context import Context, never, outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.core.model import Action
+    from runner.core.model import Action, Receipt
+    from runner.executors.settling import Settling
     from runner.handlers.registry import Handler, Handlers
 
 DEAD_LETTER_TIMEOUT = 30.0
@@ -40,7 +41,8 @@ _CONTROL = {Retry: "retry", Snooze: "snooze", Fail: "fail", Cancel: "cancel"}
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a process must know to call a handler; plain values, sent as JSON. With `why` the
-    action has failed for good, and its `on_dead_letter` functions are called instead."""
+    action has failed for good, and its `on_dead_letter` functions are called instead. `claim` and
+    `marked_ahead` are the receipt's."""
 
     id: int
     hook: str
@@ -49,34 +51,54 @@ class Job:
     attempt: int
     scheduled_at: int | None
     why: str | None = None
+    claim: int = 0
+    marked_ahead: bool = False
 
     @classmethod
-    def of(cls, action: Action, why: str | None = None) -> Job:
-        at = action.schedule.at
-        return cls(action.id, action.hook, action.args_text, action.group, action.attempt, at, why)
+    def of(cls, action: Action, receipt: Receipt, why: str | None = None) -> Job:
+        return cls(
+            action.id,
+            action.hook,
+            action.args_text,
+            action.group,
+            action.attempt,
+            action.schedule.at,
+            why,
+            receipt.claim,
+            receipt.marked_ahead,
+        )
 
     def message(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 def call(
-    handlers: Handlers, job: Job, cancelled: Callable[[], bool] = never
+    handlers: Handlers,
+    job: Job,
+    cancelled: Callable[[], bool] = never,
+    settling: Settling | None = None,
 ) -> HandlerFailure | None:
-    """Runs the handler of the job's hook. None when it returned; never raises."""
+    """Runs the handler of the job's hook. None when it returned, or had settled the action before
+    it failed; never raises."""
     token = logs.current.set(job.id)
     try:
-        return _call(handlers, job, cancelled) if job.why is None else _bury(handlers, job)
+        if job.why is not None:
+            return _bury(handlers, job)
+        told = _call(handlers, job, cancelled, settling)
+        return settling.failed(told) if told and settling else told
     finally:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it: no harm
             sys.stdout.flush()
         logs.current.reset(token)
 
 
-def _call(handlers: Handlers, job: Job, cancelled: Callable[[], bool]) -> HandlerFailure | None:
+def _call(
+    handlers: Handlers, job: Job, cancelled: Callable[[], bool], settling: Settling | None
+) -> HandlerFailure | None:
     try:
         handler = handlers[job.hook]
         positional, named = handler.signature.bind(decode(job.args_text, None))
-        context = _context(handler, job, cancelled)
+        context = _context(handler, job, cancelled, settling)
         if handler.signature.takes_context:
             positional.insert(0, context)
     except Unbound as error:
@@ -102,7 +124,7 @@ def _call(handlers: Handlers, job: Job, cancelled: Callable[[], bool]) -> Handle
 def _bury(handlers: Handlers, job: Job) -> HandlerFailure | None:
     """Tells of an action that has failed for good."""
     try:
-        context = _context(handlers[job.hook], job, never)
+        context = _context(handlers[job.hook], job, never, None)
     except BaseException as error:  # noqa: BLE001  its hook is gone since, say
         return failure(error)
     _tell(handlers, ON_DEAD_LETTER, replace(context, timeout=DEAD_LETTER_TIMEOUT), job.why)
@@ -198,7 +220,9 @@ def _text(error: BaseException) -> str:
         return "(its message cannot be shown)"
 
 
-def _context(handler: Handler, job: Job, cancelled: Callable[[], bool]) -> Context:
+def _context(
+    handler: Handler, job: Job, cancelled: Callable[[], bool], settling: Settling | None
+) -> Context:
     try:
         at = None if job.scheduled_at is None else datetime.fromtimestamp(job.scheduled_at, UTC)
     except (ValueError, OverflowError, OSError):
@@ -211,5 +235,7 @@ def _context(handler: Handler, job: Job, cancelled: Callable[[], bool]) -> Conte
         max_attempts=handler.retry.attempts,
         scheduled_at=at,
         timeout=handler.timeout,
-        asked=cancelled,
+        # A settled action's row is no longer ours: that is no wish of anybody's.
+        asked=lambda: cancelled() and not (settling and settling.done),
+        settle=settling.begin if settling else outside,
     )

@@ -23,9 +23,9 @@ from runner.executors.output import Output
 from runner.executors.wire import Mailbox, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from runner.core.model import Action
+    from runner.core.model import Action, Receipt
 
 START_TIMEOUT = 60.0
 """Seconds a child may take to import the handlers."""
@@ -40,27 +40,31 @@ _MEGABYTE = 1024 * 1024
 
 _BOOTSTRAP = (
     "import sys; fd, parent, *sys.path = sys.argv[1:]; "
-    "from runner.executors.serve import main; main(int(fd), int(parent))"
+    "from runner.child_main import main; main(int(fd), int(parent))"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
     """What a child is told at its start: handlers as `module:attribute`, from which level on what
-    they log is shown, whether as JSON, and how far it stands back for others (a nice value)."""
+    they log is shown, whether as JSON, how far it stands back for others (a nice value), and where
+    the site is, for handlers that settle their action: None is nowhere."""
 
     handlers: Sequence[str]
     log_level: str = "INFO"
     json_output: bool = False
     nice: int = 0
+    site: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call came to; `memory` is the child's peak in bytes."""
+    """What a call came to; `memory` is the child's peak in bytes; `settled` says that the handler
+    has settled the action itself."""
 
     failure: HandlerFailure | None
     memory: int
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ class End:
 class Child:
     """One child process and the action it runs.
 
-    `ready` once it has imported the handlers; `hung_up` when its channel is of no more use;
+    `orders` are the first message to it: over the channel, since they hold a password. `ready`
+    once it has imported the handlers; `hung_up` when its channel is of no more use;
     `worn` when it is to be replaced; `deadline` is the monotonic time at which it is killed.
     """
 
@@ -117,12 +122,14 @@ class Child:
     def useless(self) -> bool:
         return self._killed or self.hung_up or self.end is not None
 
-    def start(self, action: Action, timeout: float, now: float, why: str | None = None) -> None:
+    def start(
+        self, action: Action, receipt: Receipt, timeout: float, now: float, why: str | None = None
+    ) -> None:
         """Hands over an action (see Job). A dead child is noticed when it is asked."""
         self.action, self.began, self.deadline = action, now, now + timeout
         self.calls += 1
         self.output.belongs_to(action.id)
-        self.hung_up = not self._send(Job.of(action, why).message())
+        self.hung_up = not self._send(Job.of(action, receipt, why).message())
 
     def cancel(self) -> None:
         """Tells the handler that its action is not wanted any more, should it ask."""
@@ -168,7 +175,8 @@ class Child:
         for message in self._look():
             try:
                 if self.action and message["id"] == self.action.id:
-                    return Answer(_failure(message["failure"]), int(message["memory"]))
+                    failure, memory = _failure(message["failure"]), int(message["memory"])
+                    return Answer(failure, memory, bool(message["settled"]))
             except (TypeError, LookupError, ValueError):
                 pass  # as good as a stranger's
             self.hung_up = True

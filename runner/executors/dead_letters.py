@@ -97,7 +97,7 @@ class DeadLetters:
             return False
         try:
             place.prepare()
-            place.submit(action, why)
+            place.submit(action, why=why)
             while place.busy() and not self._is_over():
                 for attempt in place.finished(TICK):
                     if attempt.failure:

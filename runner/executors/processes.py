@@ -8,18 +8,18 @@ replaces it.
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.core.errors import HandlerError
-from runner.core.model import Attempt, HandlerFailure
+from runner.core.model import NO_RECEIPT, Attempt, HandlerFailure
 from runner.executors.call import DEAD_LETTER_TIMEOUT
 from runner.executors.child import Answer, Child, Orders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runner.core.clock import Clock
-    from runner.core.model import Action
+    from runner.core.model import Action, Receipt
     from runner.core.signals import Stop
     from runner.handlers.registry import Handlers
 
@@ -34,7 +34,8 @@ _BLIND = 0.05
 
 
 class Processes:
-    """`count` children, started by `prepare`. `names` are handlers as `module:attribute`.
+    """`count` children, started by `prepare`. `names` are handlers as `module:attribute`; `site`
+    is what a child must know of the database to settle an action there.
 
     A child is replaced after `max_calls` calls, when it holds more than `max_memory` bytes after
     one (0 is no limit), and when `stop` was asked for a reload. A replacement gets ready beside
@@ -50,6 +51,7 @@ class Processes:
         *,
         count: int = 1,
         log_level: str = "INFO",
+        site: Mapping[str, Any] | None = None,
         max_calls: int = 0,
         max_memory: int = 0,
         tell: Callable[[str], object] | None = None,
@@ -57,7 +59,7 @@ class Processes:
         nice: int = 0,
     ) -> None:
         self._handlers = handlers
-        self._orders = Orders(tuple(names), log_level, json_output, nice)
+        self._orders = Orders(tuple(names), log_level, json_output, nice, site)
         self._stop = stop
         self._clock = clock
         self._count = count
@@ -87,14 +89,14 @@ class Processes:
         self._renew()
         self._start(self.room())
 
-    def submit(self, action: Action, why: str | None = None) -> None:
+    def submit(self, action: Action, receipt: Receipt = NO_RECEIPT, why: str | None = None) -> None:
         """Starts the action's handler in an idle child; there must be room. With `why`, its
         `on_dead_letter` functions instead."""
-        child = self._give(action, why)
+        child = self._give(action, receipt, why)
         if child.hung_up:  # it died between two actions of a window, and never had this one
             child.action = None
             self._bury(child)
-            self._give(action, why)
+            self._give(action, receipt, why)
 
     def finished(self, wait: float) -> list[Attempt]:
         """Waits up to `wait` seconds for a result; kills what is over its time limit.
@@ -134,7 +136,7 @@ class Processes:
         if self._refusal and not self._idle() and not self.busy():
             raise self._refusal
 
-    def _give(self, action: Action, why: str | None) -> Child:
+    def _give(self, action: Action, receipt: Receipt, why: str | None) -> Child:
         if not self._idle():
             self._renew()
             self._start(1)
@@ -142,7 +144,7 @@ class Processes:
             raise self._refusal or HandlerError("no handler process is ready")
         child = self._idle()[0]
         timeout = self._handlers[action.hook].timeout if why is None else DEAD_LETTER_TIMEOUT
-        child.start(action, timeout, self._clock.monotonic(), why)
+        child.start(action, receipt, timeout, self._clock.monotonic(), why)
         return child
 
     def _look(self, seconds: float) -> list[Attempt]:
@@ -227,7 +229,8 @@ class Processes:
             self._bury(child)
         else:
             child.worn = child.worn or self._is_worn(child, answer)
-        return Attempt(action, now - child.began, answer.failure, answer.memory)
+        elapsed = now - child.began
+        return Attempt(action, elapsed, answer.failure, answer.memory, answer.settled)
 
     def _is_worn(self, child: Child, answer: Answer) -> bool:
         if self._max_calls and child.calls >= self._max_calls:

@@ -1,4 +1,5 @@
-"""What runs inside a child. It knows no database: it gets jobs and answers with results.
+"""What runs inside a child. It gets jobs and answers with results; the database it knows only
+through the settler that it is given.
 
 It is started afresh, never forked, so it holds no socket of the runner's; when the runner dies,
 the kernel kills it.
@@ -14,19 +15,30 @@ import socket
 import sys
 import threading
 from dataclasses import asdict
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
+from runner.core.clock import SystemClock
 from runner.core.errors import RunnerError
 from runner.core.limits import peak_memory
 from runner.executors import logs
 from runner.executors.call import Job, call
+from runner.executors.settling import Settling, no_settler
 from runner.executors.wire import Mailbox, send
 from runner.handlers.loading import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.executors.settling import Settler
+    from runner.handlers.registry import Handlers
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(descriptor: int, parent: int) -> None:
-    """Serves jobs from the given socket until it closes."""
+def main(descriptor: int, parent: int, settler_of: Callable[[Mapping[str, Any]], Settler]) -> None:
+    """Serves jobs from the given socket until it closes. `settler_of` is asked, with what the
+    orders say of the site, when a handler settles its action."""
     _die_with(parent)
     channel = socket.socket(fileno=descriptor)
     os.set_inheritable(descriptor, False)  # not for what a handler starts
@@ -41,19 +53,34 @@ def main(descriptor: int, parent: int) -> None:
         channel.close()
         return
     send(channel, {"ready": os.getpid()})
-    own = os.getpid()
+    settler = cache(partial(settler_of, orders["site"])) if orders["site"] else no_settler
+    _serve(channel, mailbox, handlers, settler)
+
+
+def _serve(
+    channel: socket.socket, mailbox: Mailbox, handlers: Handlers, settler: Callable[[], Settler]
+) -> None:
+    own, clock = os.getpid(), SystemClock()
     while (message := mailbox.wait()) is not None:
         if "cancel" in message:
             continue  # it came after the action's end
-        result = call(handlers, Job(**message), Cancellation(mailbox, message["id"]).asked)
+        settling = Settling(Job(**message), settler, clock.monotonic())
+        cancellation = Cancellation(mailbox, message["id"])
+        result = call(handlers, settling.job, cancellation.asked, settling)
         if os.getpid() != own:
             os._exit(0)  # a fork that the handler made and let return: it must not answer too
         logs.traceback(result, message["id"])
-        failure = asdict(result) if result else None
+        answer = {
+            "id": message["id"],
+            "failure": asdict(result) if result else None,
+            "memory": peak_memory(),
+            "settled": settling.done,
+        }
         try:
-            send(channel, {"id": message["id"], "failure": failure, "memory": peak_memory()})
+            send(channel, answer)
         except OSError:  # the handler closed it, or the runner is gone
             os._exit(1)
+        settling.end()
 
 
 class Cancellation:

@@ -12,20 +12,23 @@ import select
 import socket
 import sys
 import threading
+from functools import cache
 from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 
 from runner.core.errors import HandlerError
-from runner.core.model import Attempt, HandlerFailure
+from runner.core.model import NO_RECEIPT, Attempt, HandlerFailure
 from runner.executors import logs
 from runner.executors.call import DEAD_LETTER_TIMEOUT, Job, call
+from runner.executors.settling import Settling, no_settler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.core.clock import Clock
-    from runner.core.model import Action
+    from runner.core.model import Action, Receipt
     from runner.core.signals import Stop
+    from runner.executors.settling import Settler
     from runner.handlers.registry import Handlers
 
 PATIENCE = 5.0
@@ -33,15 +36,24 @@ PATIENCE = 5.0
 
 
 class Threads:
-    """`count` threads, started by `prepare`."""
+    """`count` threads, started by `prepare`. Each makes a `settler` when a handler wants it."""
 
-    def __init__(self, handlers: Handlers, stop: Stop, clock: Clock, *, count: int) -> None:
+    def __init__(
+        self,
+        handlers: Handlers,
+        stop: Stop,
+        clock: Clock,
+        *,
+        count: int,
+        settler: Callable[[], Settler] = no_settler,
+    ) -> None:
         self._handlers = handlers
         self._stop = stop
         self._clock = clock
         self._count = count
+        self._settler = settler
         self._places: list[Place] = []
-        self._ended: SimpleQueue[tuple[Place, HandlerFailure | None]] = SimpleQueue()
+        self._ended: SimpleQueue[tuple[Place, HandlerFailure | None, bool]] = SimpleQueue()
         self._bell, self._ring = socket.socketpair()
         self._bell.setblocking(False)
         self._ring.setblocking(False)
@@ -60,7 +72,7 @@ class Threads:
         """Starts the threads that are missing. When every one is held by a handler over its time,
         waits a little; then raises HandlerError, since only a new process has new threads."""
         while len(self._places) < self._count:
-            self._places.append(Place(self._handlers, self._note))
+            self._places.append(Place(self._handlers, self._settler, self._note))
         until = self._clock.monotonic() + PATIENCE
         while not self._idle() and not self.busy():
             left = until - self._clock.monotonic()
@@ -71,11 +83,13 @@ class Threads:
                 )
             self._listen(left)
 
-    def submit(self, action: Action, why: str | None = None) -> None:
+    def submit(self, action: Action, receipt: Receipt = NO_RECEIPT, why: str | None = None) -> None:
         """Starts the action's handler in an idle thread; there must be room. With `why`, its
         `on_dead_letter` functions instead."""
         timeout = self._handlers[action.hook].timeout if why is None else DEAD_LETTER_TIMEOUT
-        self._idle()[0].start(action, timeout, self._clock.monotonic(), why)
+        self._idle()[0].start(
+            Job.of(action, receipt, why), action, timeout, self._clock.monotonic()
+        )
 
     def finished(self, wait: float) -> list[Attempt]:
         """Waits up to `wait` seconds for a result; gives up what is over its time limit."""
@@ -108,9 +122,9 @@ class Threads:
     def _running(self) -> list[Place]:
         return [place for place in self._places if place.action and not place.given_up]
 
-    def _note(self, place: Place, failure: HandlerFailure | None) -> None:
+    def _note(self, place: Place, failure: HandlerFailure | None, settled: bool) -> None:
         """Called in the thread that has ended a call."""
-        self._ended.put((place, failure))
+        self._ended.put((place, failure, settled))
         with contextlib.suppress(OSError):  # it rings already, or nobody listens any more
             self._ring.send(b"!")
 
@@ -125,9 +139,10 @@ class Threads:
         now = self._clock.monotonic()
         attempts = []
         while not self._ended.empty():
-            place, failure = self._ended.get()
+            place, failure, settled = self._ended.get()
             if place.action and not place.given_up:  # what comes too late is dropped
-                attempts.append(Attempt(place.action, now - place.began, failure))
+                elapsed = now - place.began
+                attempts.append(Attempt(place.action, elapsed, failure, settled=settled))
             place.action, place.given_up = None, False
         return attempts
 
@@ -150,7 +165,10 @@ class Place:
     """One thread and the action it runs. `given_up`: its action is settled, and it still runs."""
 
     def __init__(
-        self, handlers: Handlers, note: Callable[[Place, HandlerFailure | None], None]
+        self,
+        handlers: Handlers,
+        settler: Callable[[], Settler],
+        note: Callable[[Place, HandlerFailure | None, bool], None],
     ) -> None:
         self.inbox: SimpleQueue[Job | None] = SimpleQueue()
         self.action: Action | None = None
@@ -159,22 +177,25 @@ class Place:
         self.deadline = 0.0
         self.cancelled = threading.Event()
         self._handlers = handlers
+        self._settler = cache(settler)
         self._note = note
         try:
             threading.Thread(target=self._serve, name="handler", daemon=True).start()
         except RuntimeError as error:
             raise HandlerError(f"cannot start a thread for handlers: {error}") from error
 
-    def start(self, action: Action, timeout: float, now: float, why: str | None) -> None:
+    def start(self, job: Job, action: Action, timeout: float, now: float) -> None:
         self.action, self.began, self.deadline = action, now, now + timeout
         self.cancelled = threading.Event()
-        self.inbox.put(Job.of(action, why))
+        self.inbox.put(job)
 
     def _serve(self) -> None:
         while (job := self.inbox.get()) is not None:
-            failure = call(self._handlers, job, self.cancelled.is_set)
+            settling = Settling(job, self._settler, self.began)
+            failure = call(self._handlers, job, self.cancelled.is_set, settling)
             logs.traceback(failure, job.id)
-            self._note(self, failure)
+            self._note(self, failure, settling.done)
+            settling.end()
 
 
 class _Stdout:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from runner.core.errors import SettlingError
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
 
@@ -16,13 +19,22 @@ def never() -> bool:
     return False
 
 
+def outside() -> AbstractContextManager[Any]:
+    """There is no action to settle. Raises SettlingError."""
+    raise SettlingError(
+        "settling() works where the runner calls the handler. In a test, let the context have a"
+        " connection of yours: Context(…, settle=lambda: contextlib.nullcontext(connection))"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Given to a handler whose first parameter is annotated `Context`.
 
     `attempt` is the number of this try, from 1, of `max_attempts`. `scheduled_at` is the aware
     UTC time of this instance, None for an async action. `timeout` is in seconds: when it is
-    over, the process that runs the handler is killed. `asked` is how `cancelled` finds out.
+    over, the process that runs the handler is killed. `asked` is how `cancelled` finds out, and
+    `settle` what `settling` calls.
     """
 
     action_id: int
@@ -33,6 +45,23 @@ class Context:
     scheduled_at: datetime | None
     timeout: float
     asked: Callable[[], bool] = field(default=never, repr=False, compare=False)
+    settle: Callable[[], AbstractContextManager[Any]] = field(
+        default=outside, repr=False, compare=False
+    )
+
+    def settling(self) -> AbstractContextManager[Any]:
+        """`with context.settling() as connection:` what the block writes on the connection and
+        the action's completion are committed together when the block ends; an error in it rolls
+        back both. Once for each call of the handler.
+
+        The connection is PyMySQL's (sqlite3's for a SQLite file), in the site's database, with a
+        transaction open. It belongs to the block: end no transaction there, and leave nothing on
+        it afterwards. What the handler does after the block no longer changes the outcome.
+
+        Raises SettlingError when another has taken the action over (then nothing was written),
+        and when the block has ended the transaction (then what came before may be there).
+        """
+        return self.settle()
 
     @property
     def cancelled(self) -> bool:

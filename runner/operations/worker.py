@@ -16,6 +16,7 @@ from runner.core.model import (
     Dead,
     HandlerFailure,
     Held,
+    Receipt,
     Retried,
     Settlement,
     Snoozed,
@@ -77,7 +78,7 @@ class Executor(Protocol):
 
     def prepare(self) -> None: ...
 
-    def submit(self, action: Action) -> None: ...
+    def submit(self, action: Action, receipt: Receipt) -> None: ...
 
     def finished(self, wait: float) -> list[Attempt]: ...
 
@@ -288,7 +289,8 @@ class Worker:
             action = batch.ahead.popleft()
             batch.running[action.id] = (action.hook, self._clock.monotonic())
             self._limits.began()
-            self._executor.submit(action)
+            receipt = Receipt(batch.claim.id, action.id in batch.marked)
+            self._executor.submit(action, receipt)
 
     def _wait(self) -> None:
         """Waits for a result, keeps the claims alive meanwhile, and ends when a window is late or
@@ -351,10 +353,13 @@ class Worker:
 
     def _judge(self, batch: Claimed, attempts: Sequence[Attempt]) -> None:
         now = batch.claim.database_time(self._clock.monotonic())
-        batch.outcomes += [
-            Settlement(a.action, self._outcome(a, now), a.action.id in batch.marked, a)
-            for a in attempts
-        ]
+        for a in attempts:
+            marked = a.action.id in batch.marked
+            settlement = Settlement(a.action, self._outcome(a, now), marked, a)
+            if a.settled:  # by its handler: there is nothing left to write
+                self._count(Held((settlement,)))
+            else:
+                batch.outcomes.append(settlement)
 
     def _outcome(self, attempt: Attempt, now: float) -> Outcome:
         self._limits.memory_seen = max(self._limits.memory_seen, attempt.memory)

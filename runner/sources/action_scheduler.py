@@ -44,7 +44,6 @@ class ActionScheduler:
         self._leases = ownership.leases
         self._zone = journal.zone
         self._slugs: dict[int, str] = {0: ""}
-        self._unsure: set[int] = set()  # claims whose last advance may have been written
 
     def claim(
         self, limit: int, *, expired: bool = False, held: Collection[int] = ()
@@ -175,19 +174,13 @@ class ActionScheduler:
         now = claim.database_time(self._database.clock.monotonic())
         step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
         turn = Turn(self._journal, self._leases, claim, step, now)
-        if claim.id in self._unsure:
-            turn.unsure = True
-        self._unsure.add(claim.id)
-        held = self._advance(turn, self._ownership.expiry if patience is None else patience)
-        self._unsure.discard(claim.id)
-        return held
-
-    def _advance(self, turn: Turn, patience: float) -> Held:
+        patience = self._ownership.expiry if patience is None else patience
         try:
             return self._database.unit(turn.write, patience=patience)
         except Unmatched:
+            held = turn.write_what_is_held
             try:
-                return self._database.unit(turn.write_what_is_held, patience=patience)
+                return self._database.unit(held, patience=patience)
             except Unmatched as error:
                 raise DatabaseError(
                     "the database says that rows under lock were changed: is there a trigger on"
@@ -215,6 +208,5 @@ class ActionScheduler:
 
     def release(self, claim: Claim, left: Sequence[Action]) -> None:
         """Hands back the actions that were not begun, and ends the claim."""
-        self._unsure.discard(claim.id)
         if claim.id:
             self._ownership.hand_back(self._database, claim.id, [action.id for action in left])

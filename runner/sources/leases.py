@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
+from runner.site import identifiers
+from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from runner.core.model import Claim, Outcome, Settlement
+    from runner.site import Site
     from runner.storage.db import Database, Row, Transaction
-    from runner.storage.queries import Queries
 
 FORGET = 86_400
 """Seconds after which a worker that ended without a word leaves the list."""
@@ -53,6 +55,13 @@ class Leases:
         self.queries = queries
         self.seconds = seconds
         self.worker = 0
+
+    @classmethod
+    def of(cls, site: Site, dialect: str, seconds: int = 0) -> Leases | None:
+        """Those of a site; None where the runner's own tables are missing."""
+        if not site.migrated:
+            return None
+        return cls(Queries("leases.sql", dialect, identifiers(site, dialect)), seconds)
 
     def register(self, database: Database, worker: Registration) -> None:
         """The worker begins; those that died long ago are forgotten."""
@@ -107,7 +116,6 @@ class Leases:
         return {
             "action": action.id,
             "claim": claim.id,
-            "worker": self.worker,
             "hook": action.hook,
             "attempt": action.attempt,
             "outcome": WORDS[type(settlement.outcome)],

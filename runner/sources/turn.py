@@ -7,7 +7,7 @@ still held. After a COMMIT without an answer the rows themselves tell whether it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from compat import action_scheduler as texts
@@ -51,8 +51,7 @@ class _Move:
 
 
 class Turn:
-    """The work of one `advance`. `now` is the database's time in epoch seconds. When `unsure`, an
-    earlier turn for the same may have been written: the rows tell."""
+    """The work of one `advance`. `now` is the database's time in epoch seconds."""
 
     def __init__(
         self, journal: Journal, leases: Leases | None, claim: Claim, step: Step, now: float
@@ -64,21 +63,23 @@ class Turn:
         self._claim = claim
         self._step = step
         self._now = now
-        self.unsure = False
 
     def write(self, tx: Transaction) -> Held:
         """Raises Unmatched when something was lost: the caller must roll back."""
-        if tx.uncertain or self.unsure:
+        if tx.uncertain:
             return self.write_what_is_held(tx)
         step = self._step
         self._write(tx, step)
         return Held(step.settled, step.starting, step.unmarked)
 
     def write_what_is_held(self, tx: Transaction) -> Held:
-        """Looks at every row under lock first; writes for those still held, and names the rest."""
+        """Looks at every row under lock first; writes for those still held, and names the rest.
+
+        What shows that it was written already counts as written, whether or not this unit knows of
+        a COMMIT without an answer: the unit before it may have given up in an outage.
+        """
         rows = self._rows(tx)
-        unsure = tx.uncertain or self.unsure
-        done = self._done_already(tx, rows) if unsure else Step()
+        done = self._done_already(tx, rows)
         held = self._still_held(rows, {action.id for action in done.actions()})
         self._revive(tx, held, rows)
         self._write(tx, held)
@@ -91,6 +92,11 @@ class Turn:
             (*held.unmarked, *done.unmarked),
             lost,
         )
+
+    def was_written(self, tx: Transaction) -> bool:
+        """Whether all outcomes are there, after a COMMIT without an answer. Writes nothing."""
+        rows = self._rows(tx)
+        return all(self._was_settled(tx, rows.get(s.action.id), s) for s in self._step.settled)
 
     def _still_held(self, rows: Mapping[int, Row], done: Collection[int]) -> Step:
         step = self._step
@@ -117,10 +123,13 @@ class Turn:
             self._journal.write(tx, [(id_, texts.REVIVED) for id_ in failed], self._now)
 
     def _done_already(self, tx: Transaction, rows: Mapping[int, Row]) -> Step:
-        """What a COMMIT without an answer has written after all."""
+        """What a handler has settled itself before it could say so, or a COMMIT without an answer
+        has written after all."""
         step = self._step
+        told = [*(replace(s, outcome=Completed()) for s in step.settled), *step.settled]
+        settled = {s.action.id: s for s in told if self._was_settled(tx, rows.get(s.action.id), s)}
         return Step(
-            tuple(s for s in step.settled if self._was_settled(tx, rows.get(s.action.id), s)),
+            tuple(settled.values()),
             tuple(a for a in step.starting if self._holds(rows.get(a.id), Status.RUNNING)),
             tuple(a for a in step.unmarked if self._holds(rows.get(a.id), Status.PENDING)),
         )
@@ -191,6 +200,8 @@ class Turn:
             if settlement.marked_ahead:
                 lines.append((settlement.action.id, texts.STARTED))
             lines.append((settlement.action.id, self._message(settlement.outcome)))
+            if settlement.note:
+                lines.append((settlement.action.id, settlement.note))
         if not step.ahead:
             lines += [(action.id, texts.STARTED) for action in step.starting]
         return lines

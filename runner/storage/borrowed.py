@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
     from runner.storage.db import Database, Driver, Statement
 
+NO_TRANSACTION = (
+    "the connection commits each statement by itself: begin a transaction on it, or leave out"
+    " connection="
+)
+
 
 class Borrowed:
     """Statements go out as they are, and errors are the driver's own: what they mean for the

@@ -25,11 +25,6 @@ T = TypeVar("T")
 Row = dict[str, Any]
 Bound = dict[str, object] | list[object]
 
-NO_TRANSACTION = (
-    "the connection commits each statement by itself: begin a transaction on it, or leave out"
-    " connection="
-)
-
 PACKET = 200_000
 """Characters of a packet of several statements; each may take four bytes."""
 
@@ -47,6 +42,10 @@ class Conflict(Exception):
 
 class Unmatched(Exception):
     """A write matched another number of rows than it had to."""
+
+
+class TransactionEnded(Exception):
+    """A savepoint is gone, and so is the transaction that it was set in."""
 
 
 class NotUnderstood(DatabaseError):
@@ -70,6 +69,10 @@ class Driver(Protocol):
     def errors(self) -> tuple[type[Exception], ...]: ...
 
     def cursor(self, connection: Any) -> Any: ...
+
+    def reset(self, connection: Any) -> bool:
+        """Makes a connection of ours as good as new. False where that cannot be done."""
+        ...
 
     def lend(self, connection: Any, tx: Transaction) -> AbstractContextManager[None]:
         """Makes a caller's connection fit for our statements, which go over `tx`, and gives it

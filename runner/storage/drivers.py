@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from runner.storage.dsn import Dsn
 
 
-def driver_of(dsn: Dsn, table: str) -> Driver:
+def driver_of(dsn: Dsn, table: str, *, for_handlers: bool = False) -> Driver:
     """`table` is the actions table with its prefix."""
     if dsn.dialect == "sqlite":
         from runner.storage.sqlite import SQLite  # noqa: PLC0415  one driver a process
 
         return SQLite(dsn.database)
-    from runner.storage.mysql import MySQL  # noqa: PLC0415  one driver a process
+    from runner.storage import mysql  # noqa: PLC0415  one driver a process
 
-    return MySQL(dsn, table)
+    return mysql.ForHandlers(dsn, table) if for_handlers else mysql.MySQL(dsn, table)

@@ -13,7 +13,14 @@ from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE, SERVER_STATUS
 from pymysql.converters import conversions
 
 from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, Denied, EnqueueError
-from runner.storage.db import NO_TRANSACTION, Conflict, LostConnection, NotUnderstood, Unmatched
+from runner.storage.borrowed import NO_TRANSACTION
+from runner.storage.db import (
+    Conflict,
+    LostConnection,
+    NotUnderstood,
+    TransactionEnded,
+    Unmatched,
+)
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ _MEANINGS: dict[int, type[Exception]] = {
     **dict.fromkeys((1317, 1969, 3024), Conflict),  # interrupted
     ER.BAD_NULL_ERROR: Unmatched,
     ER.PARSE_ERROR: NotUnderstood,
+    ER.SP_DOES_NOT_EXIST: TransactionEnded,
 }
 _NO_WRITES = {1290, 1792, 1836, 1021, 1114}
 """Read-only, as a server is that was the primary a moment ago, or full: somebody sees to it, and
@@ -119,6 +127,9 @@ def _check_transaction(connection: Any) -> None:
         raise EnqueueError(NO_TRANSACTION)
 
 
+_RESET = 0x1F  # COM_RESET_CONNECTION
+
+
 class MySQL:
     """PyMySQL connections for one site. `table` is the actions table with its prefix."""
 
@@ -126,6 +137,8 @@ class MySQL:
     mark = "%%(%s)s"
     place = "%s"
     begin = "BEGIN"
+    conversions = _TEXT_DATES
+    answer_timeout: float | None = ANSWER_TIMEOUT
 
     def __init__(self, dsn: Dsn, table: str) -> None:
         self.packets = True
@@ -152,19 +165,32 @@ class MySQL:
             read_timeout=CONNECT_TIMEOUT,  # for the greeting; statements may take longer
             write_timeout=ANSWER_TIMEOUT,
             client_flag=CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
-            conv=_TEXT_DATES,
+            conv=self.conversions,
             defer_connect=True,
         )
         connection.table = self._table
         if dsn.tls == "auto" and not dsn.ssl_ca:
             connection._ssl_required = False  # type: ignore[attr-defined]  # noqa: SLF001  TLS only where it is offered
         connection.connect()
-        connection._read_timeout = ANSWER_TIMEOUT  # type: ignore[attr-defined] # noqa: SLF001  no other way
+        connection._read_timeout = self.answer_timeout  # type: ignore[attr-defined] # noqa: SLF001  no other way
         return connection
 
     def cursor(self, connection: Any) -> Any:
         """A cursor that gives tuples, whatever the connection was told to give."""
         return connection.cursor(pymysql.cursors.Cursor)
+
+    def reset(self, connection: Any) -> bool:
+        """One command drops what the session has: variables, locks, temporary tables, and the
+        transaction. Database, session settings and class of cursors are then set again."""
+        try:
+            connection._execute_command(_RESET, b"")  # noqa: SLF001  PyMySQL has no name for it
+            connection._read_ok_packet()  # noqa: SLF001
+            connection.select_db(self.home)
+            connection.set_character_set("utf8mb4")
+        except self.errors():
+            return False
+        connection.cursorclass = pymysql.cursors.Cursor
+        return True
 
     @contextmanager
     def lend(self, connection: Any, tx: Transaction) -> Iterator[None]:
@@ -203,6 +229,14 @@ class MySQL:
             return DatabaseGone(f"cannot reach {where}: {text}. Is the server running?")
         kind = Denied if code in _DENIED else DatabaseError
         return kind(f"{where}: {text}" + (f" ({advice})" if advice else ""))
+
+
+class ForHandlers(MySQL):
+    """Connections that are given to handlers: values come as PyMySQL gives them, and an answer may
+    take as long as the handler may."""
+
+    conversions = conversions
+    answer_timeout = None
 
 
 def _advice(error: Exception, code: int) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError
-from runner.storage.db import NO_TRANSACTION, Conflict, Unmatched
+from runner.storage.borrowed import NO_TRANSACTION
+from runner.storage.db import Conflict, TransactionEnded, Unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,9 @@ class SQLite:
         cursor.row_factory = None
         return cursor
 
+    def reset(self, connection: Any) -> bool:  # noqa: ARG002  a file is opened again at no cost
+        return False
+
     @contextmanager
     def lend(self, connection: Any, tx: Transaction) -> Iterator[None]:  # noqa: ARG002  nothing to set
         """Begins the transaction that the caller's next write would begin by itself: a savepoint
@@ -76,6 +80,8 @@ class SQLite:
             return Conflict(text)
         if text.startswith("NOT NULL"):
             return Unmatched(text)
+        if text.startswith("no such savepoint"):
+            return TransactionEnded(text)
         if "unable to open" in text:
             return DatabaseGone(f"cannot open SQLite file {self._path}: {text}")
         return DatabaseError(f"SQLite file {self._path}: {text}")

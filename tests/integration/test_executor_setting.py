@@ -9,11 +9,12 @@ from support.shell import Shell, complains
 
 from runner import Handlers, engine
 from runner.app import App
-from runner.config import Settings
+from runner.config import Connection, Settings
 from runner.core.signals import Stop
 from runner.executors.inline import Inline
 from runner.executors.processes import Processes
 from runner.executors.threads import Threads
+from runner.storage.dsn import parse
 
 DUE = 1_700_000_000
 
@@ -101,7 +102,7 @@ def test_what_cannot_be_meant_is_told(shell, site, flags, environ, told):
 
 def test_the_settings_reach_the_executor():
     """Count, recycling and memory."""
-    app = App(None, Handlers(), ["a:b"])
+    app = App(Connection(parse("sqlite:///none"), "wp_"), Handlers(), ["a:b"])
     stop = Stop()
     settings = Settings(executor="processes:3", recycle_after=7, recycle_memory=2)
     executor = engine.executor_of(app, settings, stop)

@@ -297,7 +297,7 @@ def test_the_worker_beats_every_15_seconds_while_a_handler_runs(
         site.add("py_hook", [number], at=NOW - 60 + number)
     beats = []
     inline = parts.Inline
-    monkeypatch.setattr(parts, "Inline", lambda h, c: SlowExecutor(inline(h, c), c, 4))
+    monkeypatch.setattr(parts, "Inline", lambda h, c, s: SlowExecutor(inline(h, c, s), c, 4))
     original = parts.ActionScheduler.beat
 
     def beat(self, claim, ids):

@@ -172,7 +172,7 @@ def test_a_crash_costs_only_what_had_begun(site, server, engine, turns, monkeypa
     """The child dies with the third action of a window: that one is retried, the others lose no
     attempt and run."""
     inline = parts.Inline
-    monkeypatch.setattr(parts, "Inline", lambda h, c: Killer(inline(h, c), 4))
+    monkeypatch.setattr(parts, "Inline", lambda *parts: Killer(inline(*parts), 4))
     engine.handlers.on("py_hook", idempotent=True)(lambda _: None)
     add(site, 7)
     summary = run(engine, server)

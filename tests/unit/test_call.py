@@ -26,7 +26,7 @@ from runner import (
     SoftTimeout,
 )
 from runner.core.errors import Control
-from runner.core.model import Action, HandlerFailure
+from runner.core.model import Action, HandlerFailure, Receipt
 from runner.executors.call import LONGEST_TEXT, Job, call, failure
 
 
@@ -359,8 +359,8 @@ def test_what_a_handler_prints_is_written_at_once(monkeypatch):
 def test_a_job_is_plain_values():
     """What a child is told of an action survives JSON unchanged."""
     action = Action(7, "hook", '["x"]', schedules.simple(5), 3, "shop", 10, 1)
-    told = Job.of(action)
-    assert told == Job(7, "hook", '["x"]', "shop", 2, 5)
+    told = Job.of(action, Receipt(11, marked_ahead=True))
+    assert told == Job(7, "hook", '["x"]', "shop", 2, 5, 11, marked_ahead=True)
     assert Job(**json.loads(json.dumps(told.message()))) == told
 
 

@@ -41,9 +41,8 @@ def texts(tree):
 def facts(found, dialect):
     site = Site(Tables("wp_"), found, SiteZone(), "", "8", "", False, True, True)
     own = {"number": "1", "name": "x", "checksum": "y"}  # of a migration
-    return (
-        identifiers(site, dialect) | own | {"table": "wp_actionscheduler_actions", "isolation": "x"}
-    )
+    other = {"table": "wp_actionscheduler_actions", "isolation": "x", "home": "`x`"}
+    return identifiers(site, dialect) | own | other
 
 
 def dialects(name):
@@ -65,7 +64,8 @@ def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
         "action_scheduler.sql", "actions.sql", "enqueue.sql", "leases.sql", "manage.sql",
-        "migrate.sql", "report.sql", "site.sql", "upstream.sql", "schema/0001_leases.sql",
+        "migrate.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
+        "schema/0001_leases.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)
