@@ -145,12 +145,14 @@ def local(program: str, options: list[str] | None = None) -> Server:
     """Starts a server in a temporary folder."""
     folder = tempfile.mkdtemp(prefix="runner-test-db-")
     data = f"{folder}/data"
+    Path(f"{folder}/tmp").mkdir()  # in a shared one, a server that starts deletes others' tables
     user = [f"--user={os.environ.get('USER') or 'root'}"] if os.geteuid() == 0 else []
-    _install(program, data, user)
+    _install(program, data, [*user, f"--tmpdir={folder}/tmp"])
     port = _free_port()
     arguments = (
         program, "--no-defaults", f"--datadir={data}", f"--socket={folder}/s", f"--port={port}",
-        "--bind-address=127.0.0.1", f"--pid-file={folder}/pid", *user, *(FAST if options is None else options),
+        "--bind-address=127.0.0.1", f"--pid-file={folder}/pid",
+        f"--tmpdir={folder}/tmp", *user, *(FAST if options is None else options),
     )  # fmt: skip
     with (Path(folder) / "log").open("wb") as log:
         process = subprocess.Popen(arguments, stderr=log, stdout=subprocess.DEVNULL)
@@ -160,21 +162,18 @@ def local(program: str, options: list[str] | None = None) -> Server:
     return server
 
 
-def _install(program: str, data: str, user: list[str]) -> None:
+def _install(program: str, data: str, options: list[str]) -> None:
     installer = shutil.which("mariadb-install-db")
     if installer and "mariadb" in program:
         command = [
             installer, "--no-defaults", f"--datadir={data}", "--skip-test-db",
-            "--auth-root-authentication-method=normal", "--innodb-log-file-size=64M", *user,
+            "--auth-root-authentication-method=normal", "--innodb-log-file-size=64M", *options,
         ]  # fmt: skip
     else:
-        command = [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}", *user]
-    for _ in range(3):  # on a busy machine the installer was seen to trip over its own tables
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if not done.returncode:
-            return
-        shutil.rmtree(data, ignore_errors=True)
-    raise NoServer(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
+        command = [program, "--no-defaults", "--initialize-insecure", f"--datadir={data}", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoServer(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
 
 
 def _open_root(folder: str, server: Server) -> None:

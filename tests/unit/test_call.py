@@ -360,7 +360,7 @@ def test_a_job_is_plain_values():
     """What a child is told of an action survives JSON unchanged."""
     action = Action(7, "hook", '["x"]', schedules.simple(5), 3, "shop", 10, 1)
     told = Job.of(action, Receipt(11, marked_ahead=True))
-    assert told == Job(7, "hook", '["x"]', "shop", 2, 5, 11, marked_ahead=True)
+    assert told == Job(7, "hook", '["x"]', "shop", 2, 5, None, 11, marked_ahead=True)
     assert Job(**json.loads(json.dumps(told.message()))) == told
 
 

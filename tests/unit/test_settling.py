@@ -39,7 +39,7 @@ def run(function, settler=None, cancelled=lambda: False):
     """Calls the handler; gives its failure and its settling."""
     handlers = Handlers()
     handlers.on("hook")(function)
-    settling = Settling(Job(7, "hook", "[]", "", 1, None), lambda: settler or Settler())
+    settling = Settling(Job(7, "hook", "[]", "", 1, None), lambda: settler or Settler(), 0.0)
     failure = call(handlers, settling.job, cancelled, settling)
     settling.end()
     return failure, settling
