@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 
-def until(condition, seconds: float = 20) -> None:
+def until(condition, seconds: float = 20, every: float = 0.01) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def gone(pid: int) -> bool:
@@ -19,3 +19,14 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one has started and that live."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in task.read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
+            continue
+    return [child for child in found if not gone(child)]
