@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from support.cli import Cli
 from support.site import SiteDatabase
-from support.waiting import children, gone, until
+from support.waiting import catches, children, gone, until
 
 from compat.action_scheduler import STARTED
 
@@ -149,10 +149,12 @@ class Scene:
         return self.is_done()
 
     def end(self) -> None:
-        """Every runner that lives ends on SIGTERM, with nothing to complain of."""
+        """Every daemon that lives ends on SIGTERM, a run by itself; none complains by its code."""
         alive = [process for process in self.processes if process.poll() is None]
         for process in alive:
-            process.send_signal(signal.SIGTERM)
+            if "work" in process.args:
+                until(lambda: catches(process.pid, signal.SIGTERM))  # noqa: B023  awaited here
+                process.send_signal(signal.SIGTERM)
         for process in alive:
             code = process.wait(30)
             assert code == 0, (code, self.complaints(process))

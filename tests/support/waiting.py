@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -19,6 +20,15 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether the process handles this signal by now, or has ended."""
+    status = Path(f"/proc/{pid}/status")
+    if gone(pid):
+        return True
+    caught = re.search(r"SigCgt:\s*(\w+)", status.read_text())
+    return bool(caught and int(caught[1], 16) >> (number - 1) & 1)
 
 
 def children(pid: int) -> list[int]:
