@@ -20,7 +20,7 @@ def scenes(server, tmp_path):
         yield scene
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mortal():
     """A server that may be stopped and killed: what it said is on its disk."""
     program = servers._program()

@@ -15,7 +15,7 @@ from support.cli import Cli
 from support.site import SiteDatabase
 from support.waiting import catches, children, gone, until
 
-from compat.action_scheduler import STARTED
+from compat.action_scheduler import COMPLETE, STARTED
 
 FULL = os.environ.get("RUNNER_TEST_CHAOS") == "full"
 """The long form of every scenario (`./dev chaos`)."""
@@ -139,10 +139,10 @@ class Scene:
         """Other runners finish what dead ones left, once they count as dead; then all that is still
         at work is told to end, and ends well."""
         until(self.is_abandoned, every=0.1)
-        until(lambda: self.is_done() or self._run(), seconds, every=0.1)
+        until(lambda: self.is_done() or self.run(), seconds, every=0.1)
         self.end()
 
-    def _run(self) -> bool:
+    def run(self) -> bool:
         """One run from cron beside what is at work. Whether nothing is left then."""
         process = self.start("run", "--force")
         assert process.wait(60) == 0, self.complaints(process)
@@ -171,6 +171,7 @@ class Scene:
         calls, logs = self.calls(), self.logs()
         for action, lines in logs.items():
             assert is_explained(lines), (action, lines)
+            assert lines.count(COMPLETE) <= 1, (action, lines)
             assert calls[action] <= lines.count(STARTED), (action, calls[action], lines)
 
     def logs(self) -> dict[int, list[str]]:
