@@ -69,10 +69,14 @@ class Turn:
         return Held(step.settled, step.starting, step.unmarked)
 
     def write_what_is_held(self, tx: Transaction) -> Held:
-        """Looks at every row under lock first; writes for those still held, and names the rest."""
+        """Looks at every row under lock first; writes for those still held, and names the rest.
+
+        What shows that it was written already counts as written, whether or not this unit knows of
+        a COMMIT without an answer: the unit before it may have given up in an outage.
+        """
         rows = self._rows(tx)
         held = self._still_held(rows)
-        done = self._done_already(tx, rows) if tx.uncertain else Step()
+        done = self._done_already(tx, rows)
         self._write(tx, held)
         kept = {action.id for action in (*held.actions(), *done.actions())}
         lost = tuple(action for action in self._step.actions() if action.id not in kept)
