@@ -62,20 +62,23 @@ def test_every_action_ends_and_every_second_start_is_explained(server, scenes, s
     """Another runner finishes: all complete, no handler called more often than the death accounts
     for, no row or claim left over, one next instance."""
     with ThreadPoolExecutor(8) as pool:
-        cases = [(case, pool.submit(killed_at, server, scenes, *case)) for case in CASES]
+        cases = [(case, pool.submit(killed_at, server, scenes, case)) for case in CASES]
         calls = []
         for case, result in cases:
             with subtests.test(", ".join(case)):
                 calls.append(result.result())
     twice = calls.count(2)
     assert len(calls) == len(CASES)
-    seen(len(CASES), f"all complete; {len(calls) - twice} called once, {twice} twice, all explained")
+    seen(
+        len(CASES), f"all complete; {len(calls) - twice} called once, {twice} twice, all explained"
+    )
 
 
-def killed_at(server, scenes, place: str, command: str, who: str, kind: str) -> int:
+def killed_at(server, scenes, case: tuple[str, str, str, str]) -> int:
     """Runs one case; returns how often the victim's handler was called."""
+    place, command, who, kind = case
     point = POINTS[place]
-    scene = scenes(JOBS, f"{place}-{command}-{who}-{kind}")
+    scene = scenes(JOBS, "-".join(case))
     victim, *others = actions(scene, kind)
     with Proxy(server.port, alone=point.alone) as proxy:
         hold = proxy.hold(*point.patterns, answered=point.answered) if point.patterns else None

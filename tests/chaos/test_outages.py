@@ -117,7 +117,7 @@ def test_a_server_that_is_killed_while_a_result_is_written(scenes, mortal, seen)
 def test_connections_that_are_killed(scenes, server, seen):
     """KILL at random moments, also in the middle of a write: nothing is lost, nothing runs twice,
     and each loss that was noticed has one line, and one for its end."""
-    kills = pick(10, 500)
+    kills = pick(10, 200)
     scene = scenes(JOBS.replace("0.02", "0.01"))
     actions = []
     process = scene.work("--queues", "*:2")

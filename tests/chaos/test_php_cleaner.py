@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Self
 
 import pytest
 from support.scene import DUE, pick
@@ -42,7 +43,7 @@ class Cleaner(threading.Thread):
         self._actions = site.table("actions")
         self._ended = threading.Event()
 
-    def __enter__(self) -> Cleaner:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from support.fill import fill
@@ -52,4 +53,4 @@ def test_two_daemons_share_a_queue(server, scenes, seen):
 def share(effects, runner: int) -> tuple[int, float]:
     """How many calls this runner made, and the longest time between two of them in seconds."""
     moments = sorted(effect.at for effect in effects if effect.runner == runner)
-    return len(moments), max(b - a for a, b in zip(moments, moments[1:], strict=False))
+    return len(moments), max(b - a for a, b in pairwise(moments))

@@ -134,9 +134,7 @@ def test_a_commit_without_an_answer_is_settled_once(outcome, after, site, server
 
 @pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
-def test_a_long_outage_after_a_commit_without_an_answer(
-    outcome, after, site, server, engine, monkeypatch
-):
+def test_a_long_outage_after_a_commit_without_an_answer(outcome, after, site, server, engine):
     """The database stays away for longer than settling is tried. A daemon then asks for the same
     turn again: what the COMMIT had written is known to be ours."""
     site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
@@ -148,7 +146,7 @@ def test_a_long_outage_after_a_commit_without_an_answer(
         source.advance(claim, [], claim.actions[:1])
         turn = settle(claim.actions[0], outcome), claim.actions[1:]
         Cut(database, after=after)
-        with monkeypatch.context() as outage:
+        with pytest.MonkeyPatch.context() as outage:
             outage.setattr(database.driver, "connect", refuse)
             with pytest.raises(DatabaseGone):
                 source.advance(claim, *turn)

@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 COM_QUIT, COM_QUERY = 1, 3
 _OK, _END, _ERROR = 0x00, 0xFE, 0xFF
@@ -84,7 +84,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,11 +108,11 @@ class Proxy:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
-            with socket.create_connection(("127.0.0.1", self._server_port)) as server:
-                _log_in(client, server)
-                while (packet := _read(client)).kind != COM_QUIT:
-                    self._exchange(packet, client, server)
+        address = ("127.0.0.1", self._server_port)
+        with client, suppress(OSError), socket.create_connection(address) as server:
+            _log_in(client, server)
+            while (packet := _read(client)).kind != COM_QUIT:
+                self._exchange(packet, client, server)
 
     def _exchange(self, packet: Packet, client: socket.socket, server: socket.socket) -> None:
         query = packet.body[1:].decode(errors="replace") if packet.kind == COM_QUERY else ""

@@ -8,14 +8,16 @@ import signal
 import subprocess
 from collections import Counter, defaultdict
 from itertools import count
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from support.cli import Cli
 from support.site import SiteDatabase
 from support.waiting import catches, children, gone, until
 
 from compat.action_scheduler import COMPLETE, STARTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FULL = os.environ.get("RUNNER_TEST_CHAOS") == "full"
 """The long form of every scenario (`./dev chaos`)."""
@@ -74,7 +76,7 @@ class Scene:
         self.cli = Cli(folder, environ)
         self.cli.module("jobs", JOBS + jobs)
 
-    def __enter__(self) -> Scene:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,7 +135,9 @@ class Scene:
         )
 
     def _count(self, where: str) -> int:
-        return self.site.run(f"SELECT COUNT(*) FROM {self.site.table('actions')} WHERE {where}")[0][0]
+        return self.site.run(f"SELECT COUNT(*) FROM {self.site.table('actions')} WHERE {where}")[0][
+            0
+        ]
 
     def finish(self, seconds: float = 60) -> None:
         """Other runners finish what dead ones left, once they count as dead; then all that is still
@@ -178,9 +182,7 @@ class Scene:
         """Each action's story."""
         found = defaultdict(list)
         logs = self.site.table("logs")
-        for action, line in self.site.run(
-            f"SELECT action_id, message FROM {logs} ORDER BY log_id"
-        ):
+        for action, line in self.site.run(f"SELECT action_id, message FROM {logs} ORDER BY log_id"):
             found[action].append(line)
         return found
 

@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of sleeping."""
+"""Waiting for a condition instead of sleeping, and what the kernel tells of a process."""
 
 from __future__ import annotations
 
@@ -40,3 +40,10 @@ def children(pid: int) -> list[int]:
         except (FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
             continue
     return [child for child in found if not gone(child)]
+
+
+def memory_peak(pid: int) -> int:
+    """Megabytes that the process has held at most."""
+    found = re.search(r"VmHWM:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) // 1024
