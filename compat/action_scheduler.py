@@ -38,6 +38,7 @@ COMPLETE = f"action complete via {CONTEXT}"
 CANCELED = "action canceled"
 IGNORED = f"action ignored via {CONTEXT}"
 RESET = "action reset"
+NOT_CALLED = f"action start taken back via {CONTEXT}: its handler was not called"
 
 LONGEST_LOG = 60_000
 """Bytes of a log line: the column is TEXT (65,535 bytes)."""

@@ -23,7 +23,7 @@ def test_hostile_handlers_harm_nobody(scenes, seen):
     scene.cli.module("jobs", SWARM + DELETES)
     site, fates = scene.site, {**FATES, "deletes_itself": (0, None)}
     hostile, neighbours = [], []
-    for number, hook in enumerate([*fates] * ROUNDS):
+    for number, hook in enumerate([*FATES] * ROUNDS + ["deletes_itself"]):
         args = (site.table("actions"),) if hook == "deletes_itself" else ()
         hostile.append((hook, site.add(hook, args, at=DUE + 2 * number)))
         neighbours += [site.add("neighbour", (n,), at=DUE + 2 * number + 1) for n in range(5)]

@@ -12,6 +12,7 @@ from support.scene import DUE, FULL, kill, kill_runner, pick
 from support.waiting import children, until
 
 from compat import schedules
+from compat.action_scheduler import NOT_CALLED
 
 JOBS = """
 @handlers.on("single", "recurring")
@@ -126,3 +127,24 @@ def strike(process, who: str, hold) -> None:
     kill(child)
     if hold:
         hold.go()
+
+
+def test_a_child_that_dies_before_it_has_its_action(server, scenes, seen):
+    """Two actions have begun and one of two idle children is killed: the one without a place is not
+    called twice, is charged nothing, and its log says why it starts again."""
+    scene = scenes(JOBS.replace('wait_for("go")', "time.sleep(0.1)"))
+    first, second = (scene.site.add("single", at=DUE + n) for n in range(2))
+    with Proxy(server.port) as proxy:
+        hold = proxy.hold(BEGIN, "COMMIT", answered=True)
+        process = scene.work("--queues", "*:2", RUNNER_DSN=proxy.url(scene.site))
+        hold.reached()
+        kill(min(children(process.pid)))  # the one that is asked first
+        hold.go()
+        until(scene.is_done)
+        scene.end()
+    assert scene.complaints(process) == ""
+    assert scene.calls() == {first: 1, second: 1}
+    assert {row["attempts"] for row in scene.site.rows()} == {"1"}
+    assert scene.logs()[second].count(NOT_CALLED) == 1
+    scene.check()
+    seen(1, "each called once; the start that was taken back is told")
