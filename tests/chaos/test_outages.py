@@ -25,7 +25,7 @@ def quick(context: Context):
 @handlers.on("gated")
 def gated(context: Context):
     effect(context)
-    wait_for("go")
+    wait_for(f"go{context.attempt}")
 """
 
 SETTLE = r"THEN 'in-progress' ELSE .*'in-progress' AND action_id IN \([0-9]"
@@ -167,8 +167,8 @@ def test_a_server_that_is_frozen(scenes, mortal, seen):
 
 @pytest.mark.timeout(pick(120, 300))
 def test_a_worker_that_is_frozen(scenes, seen):
-    """Past the expiry, in the middle of an action, its handler with it or not: another finishes the
-    work, and what the worker then has to say of the action is not written."""
+    """Past the expiry, in the middle of an action, its handler with it or not: another takes the
+    work over, and what the worker then has to say of the action is not written."""
     with ThreadPoolExecutor(2) as pool:
         for done in [
             pool.submit(frozen, scenes(JOBS, "worker")),
@@ -186,15 +186,19 @@ def frozen(scene, *, child: bool = False) -> None:
     frozen = [process.pid, *(children(process.pid) if child else [])]
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
-    scene.touch("go")
+    scene.touch("go1")
     until(scene.is_abandoned, every=0.1)
-    until(scene.run, 60, every=0.1)
+    second = scene.work("--queues", "*:1")
+    until(lambda: scene.calls()[gated] == 2)
     for pid in reversed(frozen):
         os.kill(pid, signal.SIGCONT)
-    later = scene.site.add("quick", at=DUE)
+    later = scene.site.add("quick", at=DUE)  # the second has no place for it
     until(lambda: scene.site.row(later)["status"] == "complete")
+    assert scene.site.row(gated)["status"] == "in-progress"
+    scene.touch("go2")
+    until(scene.is_done)
     scene.end()
-    assert scene.complaints(process) == ""
+    assert scene.complaints(process) + scene.complaints(second) == ""
     assert scene.calls() == {gated: 2} | dict.fromkeys([*others, later], 1)
     assert scene.site.statuses() == {"complete": len(others) + 2}
     assert scene.site.row(gated)["attempts"] == "2"
