@@ -171,17 +171,17 @@ def test_a_worker_that_is_frozen(scenes, seen):
     work over, and what the worker then has to say of the action is not written."""
     with ThreadPoolExecutor(2) as pool:
         for done in [
-            pool.submit(frozen, scenes(JOBS, "worker")),
-            pool.submit(frozen, scenes(JOBS, "with its child"), child=True),
+            pool.submit(frozen, scenes(JOBS, "worker"), 25),
+            pool.submit(frozen, scenes(JOBS, "with its child"), 1, child=True),
         ]:
             done.result()
     seen(2, "its action was run again and explained, 9 that waited ran once, it works on")
 
 
-def frozen(scene, *, child: bool = False) -> None:
+def frozen(scene, batch: int, *, child: bool = False) -> None:
     gated = scene.site.add("gated", at=DUE)
     others = [scene.site.add("quick", at=DUE + n) for n in range(1, 10)]
-    process = scene.work("--queues", "*:1")
+    process = scene.work("--queues", "*:1", "--batch-size", str(batch))
     until(lambda: scene.calls()[gated])
     frozen = [process.pid, *(children(process.pid) if child else [])]
     for pid in frozen:
