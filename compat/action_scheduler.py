@@ -45,6 +45,7 @@ REVIVED = (
 
 AGAIN = f"action pending again for the {CONTEXT}: somebody asked for it"
 """Ours alone: Action Scheduler never runs a failed action again."""
+NOT_CALLED = f"action start taken back via {CONTEXT}: its handler was not called"
 
 LONGEST_LOG = 60_000
 """Bytes of a log line: the column is TEXT (65,535 bytes)."""

@@ -152,10 +152,10 @@ WHERE action_id = :id AND claim_id = :claim AND status = 'in-progress'
 SELECT action_id, status, claim_id, attempts, scheduled_date_gmt FROM {actions} {by_key}
 WHERE action_id IN (:ids) {lock}
 
--- name: has_log
--- Whether a line of ours is there: it is written in the transaction that settles, so it tells
--- whether a COMMIT without an answer took place.
-SELECT log_id FROM {logs} WHERE action_id = :id AND message = :message LIMIT 1
+-- name: with_log
+-- Which of these have a line of ours: it is written in the transaction that settles or begins, so
+-- it tells whether that took place.
+SELECT action_id FROM {logs} WHERE action_id IN (:ids) AND message = :message
 
 -- name: log
 -- One line of an action's story.

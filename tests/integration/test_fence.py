@@ -12,6 +12,7 @@ from compat import schedules
 from runner.core.errors import DatabaseGone
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement, Snoozed
 from runner.storage import mysql
+from runner.storage.db import LostConnection
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 
@@ -129,6 +130,36 @@ def test_a_commit_without_an_answer_is_settled_once(outcome, after, site, server
     final = not isinstance(outcome, (Retried, Snoozed))
     assert len(site.rows()) == 2 + final
     assert site.row(2)["attempts"] == "1"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_a_long_outage_after_a_commit_without_an_answer(outcome, after, site, server, engine):
+    """The database stays away for longer than settling is tried. A daemon then asks for the same
+    turn again: what the COMMIT had written is known to be ours."""
+    site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
+    site.add("py_hook", at=NOW - 50)
+    with server.frozen(NOW):
+        database = engine.database()
+        source = engine.source(database)
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions[:1])
+        turn = settle(claim.actions[0], outcome), claim.actions[1:]
+        Cut(database, after=after)
+        with pytest.MonkeyPatch.context() as outage:
+            outage.setattr(database.driver, "connect", refuse)
+            with pytest.raises(DatabaseGone):
+                source.advance(claim, *turn)
+        held = source.advance(claim, *turn)
+    assert [s.action.id for s in held.settled] == [1]
+    assert ([a.id for a in held.started], held.lost) == ([2], ())
+    assert len(site.logs(1)) == 3
+    assert site.logs(2) == ["action created", "action started via Python runner"]
+    assert len(site.rows()) == 2 + (not isinstance(outcome, (Retried, Snoozed)))
+
+
+def refuse():
+    raise LostConnection("no route to host")
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])

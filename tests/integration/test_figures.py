@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import select
-import socket
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 
 import pytest
 from support.engine import Engine, handlers_for
 from support.fill import fill
 from support.measure import counting_locks, rows_read
+from support.proxy import COM_QUERY, Proxy
 
 NOW = 1_795_413_900
 HOOKS = tuple(f"py_hook_{n}" for n in range(5))
@@ -68,12 +65,12 @@ def test_an_action_costs_one_round_trip(tables, site, server, cli):
         "jobs",
         f"from runner import Handlers\nhandlers = Handlers()\n@handlers.on(*{HOOKS!r})\ndef nothing(n): pass\n",
     )
-    with server.frozen(NOW), counting_proxy(server.port) as (port, commands):
-        url = site.url.replace(f":{server.port}/", f":{port}/") + "?tls=off"  # to be read
+    with server.frozen(NOW), Proxy(server.port) as proxy:
+        url = proxy.url(site)
         done = cli("run", "--batch-size", "25", "--handlers", "jobs:handlers", RUNNER_DSN=url)
     assert done.stdout.startswith("claimed 100: completed 100"), done.stderr
-    queries = [command for command in commands if command == COM_QUERY]
-    assert len(queries) <= 100 + 4 * (1 + 5) + (10 if tables else 5)
+    most = 100 + 4 * (1 + 5) + (10 if tables else 5)
+    assert proxy.commands.count(COM_QUERY) <= most
 
 
 MIXES = ("due", "future", "complete")
@@ -143,15 +140,13 @@ def test_a_run_with_nothing_due_asks_three_questions_and_writes_nothing(site, se
         f"from runner import Handlers\nhandlers = Handlers()\nhandlers.on(*{HOOKS!r})(print)\n",
     )
     writes = ("Com_insert", "Com_update", "Com_delete", "Com_replace", "Com_commit", "Com_begin")
-    with server.frozen(NOW), counting_proxy(server.port) as (port, commands):
+    with server.frozen(NOW), Proxy(server.port) as proxy:
         before = server.status(*writes)
-        url = site.url.replace(f":{server.port}/", f":{port}/") + "?tls=off"  # to be read
-        done = cli("run", "--handlers", "jobs:handlers", RUNNER_DSN=url)
+        done = cli("run", "--handlers", "jobs:handlers", RUNNER_DSN=proxy.url(site))
         after = server.status(*writes)
     assert (done.returncode, done.stdout) == (0, "nothing is due\n"), done.stderr
     assert after == before
-    queries = [command for command in commands if command == COM_QUERY]
-    assert 0 < len(queries) <= 3
+    assert 0 < proxy.commands.count(COM_QUERY) <= 3
 
 
 def test_the_run_command_imports_nothing_heavy(cli, site):
@@ -172,36 +167,3 @@ def test_the_run_command_imports_nothing_heavy(cli, site):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["nothing is due", "[]"], done.stderr
-
-
-COM_QUERY = 3
-
-
-@contextmanager
-def counting_proxy(port: int):
-    """Forwards one port to the server and notes the command byte of every packet that starts an
-    exchange."""
-    commands: list[int] = []
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=_serve, args=(listener, port, commands), daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1], commands
-    finally:
-        listener.close()
-        thread.join(5)
-
-
-def _serve(listener: socket.socket, port: int, commands: list[int]) -> None:
-    client, _ = listener.accept()
-    with client, socket.create_connection(("127.0.0.1", port)) as server:
-        while True:
-            ready, _, _ = select.select([client, server], [], [])
-            for end, other in ((client, server), (server, client)):
-                if end in ready:
-                    data = end.recv(1 << 20)
-                    if not data:
-                        return
-                    if end is client and len(data) > 4 and data[3] == 0:
-                        commands.append(data[4])
-                    other.sendall(data)

@@ -232,6 +232,23 @@ def test_a_mark_is_taken_back_only_where_it_is_held(site, server, engine):
     ]
 
 
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_start_that_is_taken_back_is_told_where_it_was_told(site, server, engine, ahead):
+    """No place was left for what had begun: its log says so, and stays silent for what was only
+    marked ahead."""
+    engine.handlers.on("py_hook", idempotent=True)(lambda _: None)
+    add(site, 2)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions, ahead=ahead)
+        source.advance(claim, [], [], unmarked=claim.actions)
+    taken_back = "action start taken back via Python runner: its handler was not called"
+    for row in site.rows():
+        assert (row["status"], row["attempts"]) == ("pending", "0")
+        assert site.logs(int(row["action_id"]))[1:] == ([] if ahead else [STARTED, taken_back])
+
+
 def action(hook: str = "h", attempts: int = 0) -> Action:
     return Action(1, hook, "[]", schedules.asynchronous(), 0, "", 10, attempts)
 
