@@ -12,7 +12,7 @@ from contextlib import suppress
 import pymysql
 import pytest
 from support.proxy import Proxy
-from support.scene import DUE, EXPIRY, pick
+from support.scene import DUE, LEASE, pick
 from support.server import ACCOUNT
 from support.waiting import catches, children, until
 
@@ -102,7 +102,7 @@ def test_a_server_that_is_killed_while_a_result_is_written(scenes, mortal, seen)
             mortal.kill()
             for hold in holds:
                 hold.cut()
-            rest(2 * EXPIRY)
+            rest(2 * LEASE)
             mortal.restart()
             for scene, (actions, process) in zip(found, work, strict=True):
                 scene.site.reconnect()
@@ -150,7 +150,7 @@ def test_a_server_that_is_frozen(scenes, mortal, seen):
     scene = scenes(JOBS, on=mortal)
     actions, process = working(scene)
     mortal.freeze_process()
-    rest(max(OUTAGE, 2 * EXPIRY))
+    rest(max(OUTAGE, 2 * LEASE))
     second = scene.work("--queues", "*:2")
     until(lambda: catches(second.pid, signal.SIGTERM))
     mortal.process.send_signal(signal.SIGCONT)
@@ -162,12 +162,12 @@ def test_a_server_that_is_frozen(scenes, mortal, seen):
     assert set(scene.calls()) == set(actions)
     scene.check()
     again = scene.calls().total() - len(actions)
-    seen(1, f"frozen for {max(OUTAGE, 2 * EXPIRY)} s: {ACTIONS} complete, {again} taken over")
+    seen(1, f"frozen for {max(OUTAGE, 2 * LEASE)} s: {ACTIONS} complete, {again} taken over")
 
 
 @pytest.mark.timeout(pick(120, 300))
 def test_a_worker_that_is_frozen(scenes, seen):
-    """Past the expiry, in the middle of an action, its handler with it or not: another takes the
+    """Past the lease, in the middle of an action, its handler with it or not: another takes the
     work over, and what the worker then has to say of the action is not written."""
     with ThreadPoolExecutor(2) as pool:
         for done in [

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 FULL = os.environ.get("RUNNER_TEST_CHAOS") == "full"
 """The long form of every scenario (`./dev chaos`)."""
 
-EXPIRY = 2
-"""Seconds after which what a dead runner left is taken back."""
+LEASE = 2
+"""Seconds after which what a dead runner left is taken back: by its lease or, on a site without
+the runner's own tables, by its silence."""
 
 DUE = 1_700_000_000
 
@@ -63,18 +64,23 @@ class Effect(NamedTuple):
 
 
 class Scene:
-    """A site on the server, a folder with its handlers, and the runners started there."""
+    """A site on the server, a folder with its handlers, and the runners started there. `tables`:
+    whether the site has the runner's own."""
 
-    def __init__(self, server, folder: Path, jobs: str) -> None:
+    def __init__(self, server, folder: Path, jobs: str, *, tables: bool = True) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.site = SiteDatabase.create(server)
+        self.tables = tables
         self.processes: list[subprocess.Popen[bytes]] = []
         self._numbers = count(1)
         environ = {
             "RUNNER_DSN": self.site.url, "RUNNER_MODE": "native",
-            "RUNNER_HANDLERS": "jobs:handlers", "RUNNER_EXPIRY": str(EXPIRY),
+            "RUNNER_HANDLERS": "jobs:handlers",
+            ("RUNNER_LEASE" if tables else "RUNNER_EXPIRY"): str(LEASE),
         }  # fmt: skip
+        if tables:
+            self.site.migrate()
         self.cli = Cli(folder, environ)
         self.cli.module("jobs", JOBS + jobs)
 
@@ -124,9 +130,11 @@ class Scene:
 
     def is_abandoned(self) -> bool:
         """Whether all that is claimed or runs may be taken back: nobody has kept it alive."""
+        if self.tables:
+            return not self.site.own("leases", "expires_at >= UTC_TIMESTAMP()")
         return not self._count(
             "claim_id > 0 AND status IN ('pending', 'in-progress')"
-            f" AND last_attempt_gmt > FROM_UNIXTIME(UNIX_TIMESTAMP() - {EXPIRY})"
+            f" AND last_attempt_gmt > FROM_UNIXTIME(UNIX_TIMESTAMP() - {LEASE})"
         )
 
     def is_done(self) -> bool:
