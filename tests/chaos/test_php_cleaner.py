@@ -59,11 +59,15 @@ class Cleaner(threading.Thread):
             self.passes += 1
 
     def _clean(self, change: str, rows: str) -> None:
+        """Looks first and then writes row by row, by key alone, as PHP does."""
         with self._connection.cursor() as cursor:
-            self.touched += cursor.execute(
-                f"UPDATE {self._actions} SET {change} WHERE {rows}"
-                f" AND last_attempt_gmt <= UTC_TIMESTAMP() - INTERVAL {PERIOD} SECOND"
+            cursor.execute(
+                f"SELECT action_id FROM {self._actions} WHERE {rows}"
+                f" AND last_attempt_gmt <= UTC_TIMESTAMP() - INTERVAL {PERIOD} SECOND LIMIT 20"
             )
+            for (action,) in cursor.fetchall():
+                where = f"WHERE action_id = {action}"
+                self.touched += cursor.execute(f"UPDATE {self._actions} SET {change} {where}")
 
 
 @pytest.mark.timeout(pick(120, 300))
