@@ -8,10 +8,11 @@ written for it.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import RESET, REVIVED, unreadable
-from runner.core.errors import DatabaseError, TooBusy
+from runner.core.errors import DatabaseError, DatabaseGone, TooBusy
 from runner.core.model import Claim, Status, Step
 from runner.sources.rows import Unreadable, to_action
 from runner.sources.turn import Turn
@@ -171,10 +172,38 @@ class ActionScheduler:
         long as a silent claim lasts: an outcome is recorded once, whether or not the answer to a
         COMMIT arrived, also when a caller tries again after an error.
         """
-        now = claim.database_time(self._database.clock.monotonic())
         step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
-        turn = Turn(self._journal, self._leases, claim, step, now)
         patience = self._ownership.expiry if patience is None else patience
+        try:
+            return self._write(claim, step, patience)
+        except (DatabaseGone, TooBusy):
+            raise
+        except DatabaseError:
+            if len(step.settled) == 1:
+                raise
+            return self._write_one_by_one(claim, step, patience)
+
+    def _write_one_by_one(self, claim: Claim, step: Step, patience: float) -> Held:
+        """The database refuses one of several outcomes: the others are recorded. Raises what it
+        says of the one that it refuses; nothing more begins then."""
+        written, refused = [], []
+        for settlement in step.settled:
+            try:
+                written.append(self._write(claim, Step((settlement,)), patience))
+            except DatabaseError as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+        rest = self._write(claim, replace(step, settled=()), patience)
+        return replace(
+            rest,
+            settled=tuple(s for held in written for s in held.settled),
+            lost=(*(a for held in written for a in held.lost), *rest.lost),
+        )
+
+    def _write(self, claim: Claim, step: Step, patience: float) -> Held:
+        now = claim.database_time(self._database.clock.monotonic())
+        turn = Turn(self._journal, self._leases, claim, step, now)
         try:
             return self._database.unit(turn.write, patience=patience)
         except Unmatched:

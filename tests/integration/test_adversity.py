@@ -12,7 +12,7 @@ from support.waiting import until
 
 from runner import Queue, engine
 from runner.config import Settings
-from runner.core.errors import SiteError
+from runner.core.errors import DatabaseError, SiteError
 from runner.core.limits import Limits
 from runner.core.model import Completed, Dead, Settlement
 from runner.core.signals import Stop
@@ -267,3 +267,41 @@ def test_tables_without_transactions_are_refused(work, site):
     site.run(f"ALTER TABLE {ACTIONS} ENGINE = MyISAM")
     with pytest.raises(SiteError, match=r"is MyISAM, which has no transactions: .* InnoDB"):
         work.run()
+
+
+def test_an_outcome_that_the_database_refuses_costs_no_other(work, site):
+    """Of three results that are recorded together a trigger of the site refuses one: the others
+    are on record, and what is said is what the database says."""
+    _, source, claim = claimed(work, site, 3)
+    source.advance(claim, [], claim.actions[1:])
+    site.run(
+        f"CREATE TRIGGER no BEFORE UPDATE ON {ACTIONS} FOR EACH ROW BEGIN"
+        " IF NEW.action_id = 2 AND NEW.status = 'complete' THEN"
+        " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not number two'; END IF; END"
+    )
+    with pytest.raises(DatabaseError, match="not number two"):
+        source.advance(claim, settled(*claim.actions), [])
+    assert [row["status"] for row in site.rows()] == ["complete", "in-progress", "complete"]
+    assert [len(site.logs(n)) for n in (1, 2, 3)] == [3, 2, 3]
+    site.run("DROP TRIGGER no")
+    held = source.advance(claim, settled(claim.actions[1]), [])
+    assert [s.action.id for s in held.settled] == [2]
+
+
+def test_a_refusal_that_has_passed_costs_nothing(work, site, monkeypatch):
+    """One by one all of it is written after all, and what is next begins."""
+    database, source, claim = claimed(work, site, 3)
+    source.advance(claim, [], claim.actions[1:2])
+    original, tries = database.unit, []
+
+    def unit(once, **options):
+        tries.append(once)
+        if len(tries) == 1:
+            raise DatabaseError("no")
+        return original(once, **options)
+
+    monkeypatch.setattr(database, "unit", unit)
+    held = source.advance(claim, settled(*claim.actions[:2]), claim.actions[2:])
+    assert [s.action.id for s in held.settled] == [1, 2]
+    assert ([a.id for a in held.started], held.lost) == ([3], ())
+    assert [row["status"] for row in site.rows()] == ["complete", "complete", "in-progress"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FULL = os.environ.get("RUNNER_TEST_CHAOS") == "full"
 """The long form of every scenario (`./dev chaos`)."""
 
-LEASE = 2
+LEASE = int(os.environ.get("RUNNER_TEST_LEASE", "2"))
 """Seconds after which what a dead runner left is taken back: by its lease or, on a site without
 the runner's own tables, by its silence."""
 
@@ -152,7 +152,7 @@ class Scene:
     def finish(self, seconds: float = 60) -> None:
         """Other runners finish what dead ones left, once they count as dead; then all that is still
         at work is told to end, and ends well."""
-        until(self.is_abandoned, every=0.1)
+        until(self.is_abandoned, LEASE + 20, every=0.1)
         until(lambda: self.is_done() or self.run(), seconds, every=0.1)
         self.end()
 
