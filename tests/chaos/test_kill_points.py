@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 from support.proxy import Proxy
-from support.scene import DUE, FULL, kill, kill_runner, pick
+from support.scene import DUE, FULL, SETTLE, kill, kill_runner, pick
 from support.waiting import children, until
 
 from compat import schedules
@@ -24,7 +24,6 @@ def note(context: Context):
 
 MARK = "SET claim_id = [1-9]"
 BEGIN = r"THEN 'in-progress' ELSE .*'in-progress' AND action_id IN \(NULL\)"
-SETTLE = r"THEN 'in-progress' ELSE .*'in-progress' AND action_id IN \([0-9]"
 RELEASE = "DELETE FROM .*claims"
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 import pymysql
 import pytest
 from support.proxy import Proxy
-from support.scene import DUE, LEASE, pick
+from support.scene import DUE, LEASE, SETTLE, pick
 from support.server import ACCOUNT
 from support.waiting import catches, children, until
 
@@ -28,7 +28,6 @@ def gated(context: Context):
     wait_for(f"go{context.attempt}")
 """
 
-SETTLE = r"THEN 'in-progress' ELSE .*'in-progress' AND action_id IN \([0-9]"
 OUTAGE = pick(3, 90)
 ACTIONS = 100
 LOST, BACK = "runner: the database is lost and waited for: ", "runner: the database is back after "

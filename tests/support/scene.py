@@ -28,6 +28,9 @@ the runner's own tables, by its silence."""
 
 DUE = 1_700_000_000
 
+SETTLE = r"THEN 'in-progress' ELSE .*'in-progress' AND action_id IN \([0-9]"
+"""The statement that records results, as a proxy sees it."""
+
 JOBS = """
 import os, pathlib, time
 from runner import Context, Handlers, RetryPolicy
