@@ -12,6 +12,7 @@ RunnerError                 the runner cannot do its work (exit 1); the text is 
 │   └── TooBusy             deadlocks or lock waits, again and again
 ├── SiteError               the site's tables cannot be used
 ├── HandlerError            a handler module or registration is wrong
+│   └── NotReady            no handler can be called now; a later try may be able to
 └── SettlingError           a handler could not settle its action (context.settling)
 Control                     raised inside a handler to say what happened
 ├── Retry, Snooze, Fail, Cancel
@@ -81,6 +82,10 @@ class SiteError(RunnerError):
 
 class HandlerError(RunnerError):
     pass
+
+
+class NotReady(HandlerError):
+    """No process for handlers could be started."""
 
 
 class SettlingError(RunnerError):

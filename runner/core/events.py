@@ -66,6 +66,11 @@ class Events:
     def lost(self, action: Action) -> None:
         self._emit(Lost(action, self._queue))
 
+    def say(self, text: str) -> None:
+        """Something beside the work, in words."""
+        with contextlib.suppress(Exception):  # nobody hears it: no reason to stop
+            self._tell(text)
+
     def _emit(self, event: Event) -> None:
         for subscriber in self._subscribers:
             try:
@@ -76,5 +81,4 @@ class Events:
     def _complain(self, text: str) -> None:
         if not self._told:
             self._told = True
-            with contextlib.suppress(Exception):  # who cannot even be told that is left alone
-                self._tell(text)
+            self.say(text)

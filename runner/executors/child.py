@@ -122,6 +122,11 @@ class Child:
     def useless(self) -> bool:
         return self._killed or self.hung_up or self.end is not None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it that we did not send."""
+        return self.end is not None and self.end.code is not None and self.end.code < 0
+
     def start(
         self, action: Action, receipt: Receipt, timeout: float, now: float, why: str | None = None
     ) -> None:

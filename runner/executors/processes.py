@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Any
 
-from runner.core.errors import HandlerError
+from runner.core.errors import HandlerError, NotReady
 from runner.core.model import NO_RECEIPT, Attempt, HandlerFailure
 from runner.executors.call import DEAD_LETTER_TIMEOUT
 from runner.executors.child import Answer, Child, Orders
@@ -70,6 +70,7 @@ class Processes:
         self._tell = tell or (lambda _: None)
         self._refusal: HandlerError | None = None
         self._refused_at = 0.0
+        self._once_killed = False  # one that somebody kills at its start is tried again at once
         self._reloads = stop.reloads
 
     def room(self) -> int:
@@ -84,7 +85,7 @@ class Processes:
         """Starts the children that are missing, and waits until there are as many ready ones as
         there was room: one that cannot start is known before an action begins.
 
-        Raises HandlerError when there is none at all; fewer than wanted is told, and tried again.
+        Raises NotReady when there is none at all; fewer than wanted is told, and tried again.
         """
         self._renew()
         self._start(self.room())
@@ -129,19 +130,22 @@ class Processes:
     def _start(self, wanted: int) -> None:
         while len(self._idle()) < wanted and not self._refusal:
             starting = [child for child in self._children if not child.ready]
+            if not starting:  # one was killed before it was ready
+                self._renew()
+                continue
             now = self._clock.monotonic()
             self._greet(starting, self._wait(starting, max(c.deadline for c in starting) - now))
             if self._stop.now:
                 raise HandlerError("told to stop before a handler process was ready")
         if self._refusal and not self._idle() and not self.busy():
-            raise self._refusal
+            raise NotReady(str(self._refusal))
 
     def _give(self, action: Action, receipt: Receipt, why: str | None) -> Child:
         if not self._idle():
             self._renew()
             self._start(1)
         if not self._idle():
-            raise self._refusal or HandlerError("no handler process is ready")
+            raise NotReady(str(self._refusal or "no handler process is ready"))
         child = self._idle()[0]
         timeout = self._handlers[action.hook].timeout if why is None else DEAD_LETTER_TIMEOUT
         child.start(action, receipt, timeout, self._clock.monotonic(), why)
@@ -216,7 +220,11 @@ class Processes:
                     child.greeted(now)
             except HandlerError as error:
                 self._bury(child)
-                self._refuse(error)
+                if not child.was_killed or self._once_killed:
+                    self._refuse(error)
+                self._once_killed = child.was_killed
+            else:
+                self._once_killed = self._once_killed and not child.ready
 
     def _attempt(self, child: Child, now: float, *, touched: bool) -> Attempt | None:
         """How the child's action ended, or None while it runs."""

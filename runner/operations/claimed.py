@@ -15,7 +15,7 @@ class Claimed:
     `waiting` has not begun; `ahead` is written as begun and not yet handed to the executor;
     `marked` are the ids of a window, whose start is not in the log yet; `running` maps an id to
     its hook and the monotonic time it was handed over; `outcomes` are judged and not yet recorded.
-    `late` says that the window ends here.
+    `late` says that the window ends here, `stranded` that no place is left for what waits.
     """
 
     def __init__(self, claim: Claim, now: float) -> None:
@@ -26,6 +26,7 @@ class Claimed:
         self.marked: set[int] = set()
         self.running: dict[int, tuple[str, float]] = {}
         self.late = False
+        self.stranded = False
         self.last_beat = now
 
     def live(self) -> list[int]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from compat.action_scheduler import TIMEOUT
-from runner.core.errors import DatabaseGone, HandlerError, TooBusy
+from runner.core.errors import DatabaseGone, HandlerError, NotReady, TooBusy
 from runner.core.events import Events
 from runner.core.judge import judge
 from runner.core.model import (
@@ -26,12 +26,13 @@ from runner.operations.claimed import Claimed
 from runner.operations.windows import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from runner.core.clock import Clock
     from runner.core.limits import Limits
-    from runner.core.model import Action, Claim, Outcome
+    from runner.core.model import Action, Outcome
     from runner.handlers.registry import Handlers
+    from runner.operations.interfaces import Executor, Source
 
 HEARTBEAT = 15.0
 """Seconds between heartbeats, unless told otherwise."""
@@ -40,49 +41,11 @@ BRIEF = 1.0
 """Seconds that a result waits for a lost database at a time while handlers run: their time limits
 must be kept."""
 
+AGAIN = 5.0
+"""Seconds after which a worker that waits for more looks again whether handlers can be called."""
+
 BREATH = 0.01
 """Seconds that a worker with nothing to do rests at least."""
-
-
-class Source(Protocol):
-    """Where actions are leased from."""
-
-    contended: bool
-
-    def claim(
-        self, limit: int, *, expired: bool = False, held: Collection[int] = ()
-    ) -> Claim | None: ...
-
-    def advance(
-        self,
-        claim: Claim,
-        settled: Sequence[Settlement],
-        starting: Sequence[Action],
-        *,
-        unmarked: Sequence[Action] = (),
-        ahead: bool = False,
-        patience: float | None = None,
-    ) -> Held: ...
-
-    def beat(self, claim: Claim, ids: Sequence[int]) -> Sequence[int]: ...
-
-    def release(self, claim: Claim, left: Sequence[Action]) -> None: ...
-
-
-class Executor(Protocol):
-    """Where handlers are called."""
-
-    def room(self) -> int: ...
-
-    def busy(self) -> bool: ...
-
-    def prepare(self) -> None: ...
-
-    def submit(self, action: Action, receipt: Receipt) -> None: ...
-
-    def finished(self, wait: float) -> list[Attempt]: ...
-
-    def cancel(self, action_id: int) -> None: ...
 
 
 class Worker:
@@ -125,6 +88,7 @@ class Worker:
         self._batches: list[Claimed] = []
         self._look_at = 0.0
         self._expired_at = 0.0
+        self._trouble = ""
 
     def run(self) -> Summary:
         """Works until nothing is due or a limit is reached; what was not begun is handed back."""
@@ -171,6 +135,8 @@ class Worker:
     def _claim(self) -> None:
         """Takes a batch. What a dead worker left comes first, until there is none; a worker that
         waits for more looks for that from time to time."""
+        if self._poll and not self._batches and not self._has_place():
+            return
         now = self._clock.monotonic()
         room = self._limits.room()
         limit = self._batch_size if room is None else min(self._batch_size, room)
@@ -199,6 +165,23 @@ class Worker:
         self._batches.append(batch)
         self._judge(batch, [self._expired(action) for action in claim.expired])
 
+    def _has_place(self) -> bool:
+        """Whether a handler could be called. If not, halfway through a deploy say, nothing is
+        claimed, and it is told and tried again."""
+        try:
+            self._executor.prepare()
+        except NotReady as error:
+            self._stand_by(error)
+            return False
+        self._trouble = ""
+        return True
+
+    def _stand_by(self, error: NotReady) -> None:
+        self._look_at = self._clock.monotonic() + AGAIN
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            self._events.say(f"{error}; tried again every {AGAIN:g} s")
+
     def _step(self) -> None:
         """One round: what finished is settled and what is next begins, claim by claim; then waits
         for a result."""
@@ -225,22 +208,29 @@ class Worker:
     def _is_done(self, batch: Claimed) -> bool:
         if batch.outcomes or batch.ahead or batch.running:
             return False
-        return not batch.waiting or bool(self._limits.reached()) or self._limits.room() == 0
+        ends = batch.stranded or bool(self._limits.reached()) or self._limits.room() == 0
+        return ends or not batch.waiting
 
     def _turn(self, batch: Claimed) -> None:
         """One transaction: what finished is settled, what was marked ahead and must not run now is
         un-marked, what is next begins."""
-        settled, batch.outcomes = batch.outcomes, []
-        unmarked = [*batch.ahead]
         try:
             room = self._ready(batch)
-            starting = self._next(batch, room) if room else []
-        except HandlerError:  # no process to run it in: what has finished is recorded all the same
-            self._count(self._source.advance(batch.claim, settled, []))
-            raise
+        except HandlerError as error:  # no place: what has finished is recorded all the same
+            self._advance(batch, [], ahead=False)
+            if not (self._poll and isinstance(error, NotReady)):
+                raise
+            batch.stranded = True
+            self._stand_by(error)
+            return
+        starting = self._next(batch, room) if room else []
+        self._advance(batch, starting, ahead=len(starting) > room)
+
+    def _advance(self, batch: Claimed, starting: list[Action], *, ahead: bool) -> None:
+        settled, batch.outcomes = batch.outcomes, []
+        unmarked = [*batch.ahead]
         if not (settled or starting or unmarked):
             return
-        ahead = len(starting) > room
         busy = self._executor.busy()
         try:
             held = self._source.advance(
@@ -286,11 +276,16 @@ class Worker:
         while batch.ahead and self._executor.room():
             if batch.ahead[0].id in batch.marked and (batch.late or self._limits.reached()):
                 return
-            action = batch.ahead.popleft()
+            action = batch.ahead[0]
+            receipt = Receipt(batch.claim.id, action.id in batch.marked)
+            try:
+                self._executor.submit(action, receipt)
+            except HandlerError:  # the place is gone: the next turn takes it back, and says why
+                batch.late = True
+                return
+            batch.ahead.popleft()
             batch.running[action.id] = (action.hook, self._clock.monotonic())
             self._limits.began()
-            receipt = Receipt(batch.claim.id, action.id in batch.marked)
-            self._executor.submit(action, receipt)
 
     def _wait(self) -> None:
         """Waits for a result, keeps the claims alive meanwhile, and ends when a window is late or

@@ -534,3 +534,25 @@ def test_a_server_that_takes_no_writes_is_waited_for(daemon, cli, site, server):
     assert err.startswith("runner: the database is back after")
     assert err.count("\n") == 1
     assert site.row(slow)["attempts"] == "1"
+
+
+def test_a_broken_module_is_waited_out(daemon, cli, site):
+    """All children are replaced while the module is broken and nothing runs: nothing is claimed,
+    it is told once, and the mended module's children go on."""
+    process = daemon("--queues", "*:2")
+    first = site.add("quick", [1], at=DUE)
+    until(lambda: site.row(first)["status"] == "complete")
+    cli.module("jobs", "raise ValueError('half a deploy')")
+    process.send_signal(signal.SIGHUP)
+    told = process.stderr.readline()
+    assert told == (
+        "runner: queue *: cannot import handlers from jobs: ValueError: half a deploy;"
+        " tried again every 5 s\n"
+    )
+    second = site.add("quick", [2], at=DUE)
+    cli.module("jobs", JOBS)
+    until(lambda: site.row(second)["status"] == "complete")
+    process.send_signal(signal.SIGTERM)
+    code, _, err = ended(process)
+    assert (code, err) == (0, "")
+    assert site.row(second)["attempts"] == "1"
