@@ -510,32 +510,6 @@ def test_time_limits_are_kept_while_a_result_waits_for_the_database(daemon, cli,
     assert (code, err.count("\n")) == (0, 1), err
 
 
-def test_a_server_that_takes_no_writes_is_waited_for(daemon, cli, site, server):
-    """Read-only for a while, as after a failover: one line for it and one for its end, the result
-    in hand is recorded then, and nothing runs twice."""
-    server.execute(
-        "DROP USER IF EXISTS 'shop'@'%'", "CREATE USER 'shop'@'%' IDENTIFIED BY 'shop'",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {site.name}.* TO 'shop'@'%'",
-    )  # fmt: skip
-    url = f"mysql://shop:shop@{server.host}:{server.port}/{site.name}"
-    process = daemon(RUNNER_DSN=url)
-    slow = site.add("gated", [1], at=DUE)
-    until(lambda: site.row(slow)["status"] == "in-progress")
-    server.execute("SET GLOBAL read_only = 1")
-    try:
-        (cli.folder / "go").touch()
-        assert "takes no writes" in process.stderr.readline()
-    finally:
-        server.execute("SET GLOBAL read_only = 0")
-    until(lambda: site.row(slow)["status"] == "complete")
-    process.send_signal(signal.SIGTERM)
-    code, _, err = ended(process)
-    assert code == 0
-    assert err.startswith("runner: the database is back after")
-    assert err.count("\n") == 1
-    assert site.row(slow)["attempts"] == "1"
-
-
 def test_a_broken_module_is_waited_out(daemon, cli, site):
     """All children are replaced while the module is broken and nothing runs: nothing is claimed,
     it is told once, and the mended module's children go on."""
