@@ -114,7 +114,7 @@ def _memory(server) -> list[float]:
     fill(site, MANY, "due", hooks=HOOKS, now=int(time.time()))
     count, found = 0, []
 
-    def settled(_settlement) -> None:
+    def settled(_event) -> None:
         nonlocal count
         count += 1
         if count % (MANY // SAMPLES) == 0:
@@ -132,7 +132,7 @@ def _run(site, handlers, name: str, executor: str, *, batch: int = 25, settled=N
     stop = Stop()
     options = Settings(mode="native", batch_size=batch, executor=executor)
     try:
-        summary = engine.app.run(options, stop, Progress(settled=settled))
+        summary = engine.app.run(options, stop, Progress(subscribers=[settled] if settled else []))
     finally:
         stop.close()
     assert summary.completed == summary.claimed == sum(site.statuses().values()), "voids the figure"
