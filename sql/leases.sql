@@ -34,14 +34,15 @@ DELETE FROM {leases} WHERE claim_id IN (:claims)
 -- name: orphaned
 -- Rows of claims whose lease ran out, a branch of the look for due actions. Also those that
 -- Action Scheduler's cleaner failed meanwhile: what we fail ourselves has an attempt of that claim.
+-- Counted, since a server would answer NOT EXISTS by reading the whole table of attempts first.
 SELECT 'expired' AS kind, action_id, priority, attempts, scheduled_date_gmt, {now} AS now
 FROM (
   SELECT a.action_id, {priority} AS priority, a.attempts, a.scheduled_date_gmt
   FROM {leases} AS l JOIN {actions} AS a {claim_index} ON a.claim_id = l.claim_id
   WHERE l.expires_at < UTC_TIMESTAMP() AND a.status IN ('pending', 'in-progress', 'failed')
     AND HEX(a.hook) IN (:hooks_hex) /*groups*/
-    AND (a.status <> 'failed' OR NOT EXISTS (SELECT 1 FROM {attempts} AS t
-      WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id))
+    AND (a.status <> 'failed' OR (SELECT COUNT(*) FROM {attempts} AS t
+      WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id) = 0)
   LIMIT :limit
 ) AS orphaned
 
@@ -55,8 +56,8 @@ WHERE action_id IN (:ids) AND (
     AND (status = 'in-progress' OR (status = 'pending' AND claim_id > 0)))
   OR (claim_id IN (SELECT l.claim_id FROM {leases} AS l WHERE l.expires_at < UTC_TIMESTAMP())
     AND (status IN ('pending', 'in-progress') OR (status = 'failed'
-      AND NOT EXISTS (SELECT 1 FROM {attempts} AS t
-        WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id)))))
+      AND (SELECT COUNT(*) FROM {attempts} AS t
+        WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id) = 0))))
 {lock_free}
 
 -- name: ended
@@ -65,8 +66,8 @@ SELECT l.claim_id FROM {leases} AS l
 WHERE l.claim_id IN (:claims) AND l.expires_at < UTC_TIMESTAMP() AND NOT EXISTS (
   SELECT 1 FROM {actions} AS a
   WHERE a.claim_id = l.claim_id AND (a.status IN ('pending', 'in-progress') OR (a.status = 'failed'
-    AND NOT EXISTS (SELECT 1 FROM {attempts} AS t
-      WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id))))
+    AND (SELECT COUNT(*) FROM {attempts} AS t
+      WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id) = 0)))
 
 -- name: attempt
 -- What one call came to; the lease tells whose it was.

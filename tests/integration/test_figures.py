@@ -167,3 +167,31 @@ def test_the_run_command_imports_nothing_heavy(cli, site):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["nothing is due", "[]"], done.stderr
+
+
+def test_rows_read_by_the_look_for_what_dead_workers_left(site, server, engine):
+    """With 100,000 actions and as many attempts on record, the look and the claim of what a lease
+    of 25 left read a few rows for each, also of those that had failed already."""
+    site.migrate()
+    fill(site, 100_000, "due", hooks=HOOKS, now=NOW)
+    site.run(
+        "INSERT INTO wp_runner_attempts (action_id, claim_id, worker_id, hook, attempt, outcome,"
+        " error, elapsed_ms, peak_memory, ended_at) SELECT action_id, 999, 1, hook, 1, 'failed', '',"
+        " 1, 1, UTC_TIMESTAMP() FROM wp_actionscheduler_actions"
+    )
+    with server.frozen(NOW):
+        claim = engine.source().claim(BATCH)
+    first, second, *_ = (action.id for action in claim.actions)
+    site.run(
+        "UPDATE wp_actionscheduler_actions SET status = 'failed', attempts = 1"
+        f" WHERE action_id IN ({first}, {second})"
+    )
+    site.run(f"UPDATE wp_runner_attempts SET claim_id = {claim.id} WHERE action_id = {first}")
+    site.run("ANALYZE TABLE wp_actionscheduler_actions, wp_runner_attempts, wp_runner_leases")
+    with server.frozen(NOW + 60):
+        database = engine.database()
+        source = engine.source(database)
+        before = rows_read(database)
+        taken = source.claim(BATCH, expired=True)
+    assert (len(taken.expired), taken.reset) == (1, BATCH - 2)
+    assert rows_read(database) - before <= 20 * BATCH
