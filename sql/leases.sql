@@ -63,11 +63,11 @@ WHERE action_id IN (:ids) AND (
 -- name: ended
 -- Which of these claims hold nothing any more, and their lease ran out.
 SELECT l.claim_id FROM {leases} AS l
-WHERE l.claim_id IN (:claims) AND l.expires_at < UTC_TIMESTAMP() AND NOT EXISTS (
-  SELECT 1 FROM {actions} AS a
+WHERE l.claim_id IN (:claims) AND l.expires_at < UTC_TIMESTAMP() AND (
+  SELECT COUNT(*) FROM {actions} AS a {claim_index}
   WHERE a.claim_id = l.claim_id AND (a.status IN ('pending', 'in-progress') OR (a.status = 'failed'
     AND (SELECT COUNT(*) FROM {attempts} AS t
-      WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id) = 0)))
+      WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id) = 0))) = 0
 
 -- name: attempt
 -- What one call came to; the lease tells whose it was.
