@@ -28,7 +28,7 @@ def test_two_daemons_share_a_queue(server, scenes, seen):
     """Neither complains, leaves or rests while work is due; no action runs twice."""
     scene = scenes(JOBS)
     fill(scene.site, ROWS, "due", hooks=HOOKS, now=int(time.time()))
-    deadlocks = server.status("Innodb_deadlocks")
+    deadlocks = server.deadlocks()
     daemons = [scene.work() for _ in range(2)]
     until(lambda: len({effect.runner for effect in scene.effects()}) == 2)
     began = scene.effects()[-1].at
@@ -42,7 +42,7 @@ def test_two_daemons_share_a_queue(server, scenes, seen):
     scene.check()
     shares, rests = zip(*(share(effects, daemon.pid) for daemon in daemons), strict=True)
     assert max(rests) < LONGEST_REST
-    met = server.status("Innodb_deadlocks")["innodb_deadlocks"] - deadlocks["innodb_deadlocks"]
+    met = server.deadlocks() - deadlocks
     seen(
         1,
         f"{ROWS:,} due rows, {SECONDS} s: {shares[0]:,} + {shares[1]:,} complete, none twice,"
