@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pymysql.constants import CLIENT
 from support import server as servers
 from support.site import SiteDatabase
 
@@ -88,9 +89,13 @@ def test_tls_that_is_not_offered_is_not_done_without(plain, wishes):
 
 
 def test_without_tls(encrypting, plain):
-    """`off` does not encrypt, and `auto` takes a server without."""
+    """`off` does not encrypt, and `auto` takes a server without; the login does not speak of TLS
+    then, which MySQL refuses and MariaDB overlooks."""
     assert cipher(encrypting, tls="off", **OPEN) == ""
     assert cipher(plain, **OPEN) == ""
+    connection = MySQL(replace(plain.dsn, **OPEN), "wp_actionscheduler_actions").connect()
+    assert not connection.client_flag & CLIENT.SSL
+    connection.close()
 
 
 def test_a_missing_authority_is_named(plain):
