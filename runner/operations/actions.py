@@ -126,9 +126,8 @@ class Actions:
         way = "DESC" if page.descending else "ASC"
         columns = ORDERS[page.order] if page.stable else ORDERS[page.order][:-1]
         order = ", ".join(f"{column} {way}" for column in columns)
-        index = self._queries["by_hook"] if _walks_hook(wanted, page) else ""
-        text = self._queries["pick"].replace("/*index*/", index)
-        text = text.replace("/*where*/", where).replace("/*order*/", order)
+        pick = self._queries["pick_of_hook" if _walks_hook(wanted, page) else "pick"]
+        text = pick.replace("/*where*/", where).replace("/*order*/", order)
         rows = self._database.query(text, limit=page.limit, offset=page.offset, **values)
         return [row["action_id"] for row in rows]
 

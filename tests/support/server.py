@@ -88,8 +88,12 @@ class Server:
         return {name.lower(): int(value) for name, value in rows}
 
     @property
+    def version(self) -> str:
+        return str(self.execute("SELECT VERSION()")[0][0])
+
+    @property
     def is_mariadb(self) -> bool:
-        return "MariaDB" in str(self.execute("SELECT VERSION()")[0][0])
+        return "MariaDB" in self.version
 
     def waits_for_lock(self) -> bool:
         """Whether a transaction waits for another's row."""
