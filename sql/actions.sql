@@ -9,6 +9,12 @@ SELECT UNIX_TIMESTAMP() AS now
 -- Ids of the actions that a filter lets through, in order: a sort, if any, moves ids alone.
 SELECT action_id FROM {actions} WHERE /*where*/ ORDER BY /*order*/ LIMIT :limit OFFSET :offset
 
+-- name: pick_of_hook
+-- The same for one status of a hook by date, a range of its index. Left to itself, MySQL now and
+-- then reads the index of all dates instead, and with it every finished action.
+SELECT action_id FROM {actions} {hook_index}
+WHERE /*where*/ ORDER BY /*order*/ LIMIT :limit OFFSET :offset
+
 -- name: how_many
 -- How many a filter lets through, counted no further than :limit.
 SELECT COUNT(*) AS actions FROM (SELECT 1 FROM {actions} WHERE /*where*/ LIMIT :limit) AS counted

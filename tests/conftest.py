@@ -27,7 +27,7 @@ def pytest_report_header(config: pytest.Config) -> str:
         server = _get_server()
     except servers.NoServer as error:
         return f"database: NONE. {error}"
-    return f"database: {server.execute('SELECT VERSION()')[0][0]} at {server.host}:{server.port}"
+    return f"database: {server.version} at {server.host}:{server.port}"
 
 
 def _get_server() -> servers.Server:

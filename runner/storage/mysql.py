@@ -169,8 +169,9 @@ class MySQL:
             defer_connect=True,
         )
         connection.table = self._table
-        if dsn.tls == "auto" and not dsn.ssl_ca:
-            connection._ssl_required = False  # type: ignore[attr-defined]  # noqa: SLF001  TLS only where it is offered
+        if dsn.tls == "auto" and not dsn.ssl_ca:  # TLS only where it is offered; MySQL refuses a
+            connection._ssl_required = False  # type: ignore[attr-defined]  # noqa: SLF001
+            connection.client_flag &= ~CLIENT.SSL  # login that says more
         connection.connect()
         connection._read_timeout = self.answer_timeout  # type: ignore[attr-defined] # noqa: SLF001  no other way
         return connection

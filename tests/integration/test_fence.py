@@ -7,6 +7,7 @@ import threading
 import pytest
 from support.cutting import Cut, break_connection
 from support.engine import Engine, handlers_for
+from support.waiting import until
 
 from compat import schedules
 from runner.core.errors import DatabaseGone
@@ -299,7 +300,7 @@ def test_a_deadlock_is_tried_again(site, server, engine):
         )
         if len(tries) == 1:
             waiting.start()
-            await_lock_wait(server)
+            until(server.waits_for_lock)
         tx.execute(
             "UPDATE wp_actionscheduler_actions SET priority = priority + 1 WHERE action_id = 2"
         )
@@ -313,15 +314,3 @@ def test_a_deadlock_is_tried_again(site, server, engine):
     waiting.join()
     other.close()
     assert (len(tries), [row["priority"] for row in site.rows()]) == (2, ["11", "11"])
-
-
-def await_lock_wait(server) -> None:
-    """Waits until some transaction waits for a lock."""
-    connection = server.admin()
-    with connection, connection.cursor() as cursor:
-        while True:
-            cursor.execute(
-                "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-            )
-            if cursor.fetchone()[0]:
-                return

@@ -102,7 +102,7 @@ def account(server, site, *grants: str) -> str:
     """A DSN of an account with these rights on the site's database."""
     server.execute(
         "CREATE OR REPLACE USER 'poor'@'%' IDENTIFIED BY 'poor'"
-        if "MariaDB" in str(server.execute("SELECT VERSION()")[0][0])
+        if server.is_mariadb
         else "CREATE USER IF NOT EXISTS 'poor'@'%' IDENTIFIED BY 'poor'",
         *[f"GRANT {grant} ON {site.name}.* TO 'poor'@'%'" for grant in grants],
     )

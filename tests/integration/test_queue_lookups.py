@@ -12,6 +12,7 @@ from support.fill import fill
 from support.measure import rows_read
 from support.queue import caller
 from support.site import golden
+from support.waiting import until
 
 from compat import schedules
 from runner import EnqueueError, NewAction, Queue
@@ -274,10 +275,7 @@ def test_one_that_another_takes_meanwhile_is_passed_over(queue, site):
         made: list = []
         thread = threading.Thread(target=lambda: made.append(queue.cancel("h")))
         thread.start()
-        while not site.server.execute(
-            "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        ):
-            pass
+        until(site.server.waits_for_lock)
         connection.commit()
         thread.join()
     assert made == [2]

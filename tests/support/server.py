@@ -1,7 +1,8 @@
 """A database server for the tests: real, throw-away, and never silently absent.
 
-In this order: RUNNER_TEST_DSN (an administrator of a throw-away server); `mariadbd` or `mysqld`
-of this machine, started in a temporary folder; Docker. RUNNER_TEST_DB=docker wants Docker alone.
+In this order: RUNNER_TEST_DSN (an administrator of a throw-away server); the program that
+RUNNER_TEST_SERVER names, else `mariadbd` or `mysqld` of this machine, started in a temporary
+folder; Docker. RUNNER_TEST_DB=docker wants Docker alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ACCOUNT, PASSWORD = "runner_test", "right:p@ss/word"
 
 FAST = [
     "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--skip-log-bin",
-    "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=64M", "--skip-name-resolve",
+    "--innodb-buffer-pool-size=256M", "--loose-innodb-log-file-size=64M", "--skip-name-resolve",
 ]  # fmt: skip
 
 
@@ -86,6 +87,26 @@ class Server:
         rows = self.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({wanted})")
         return {name.lower(): int(value) for name, value in rows}
 
+    @property
+    def version(self) -> str:
+        return str(self.execute("SELECT VERSION()")[0][0])
+
+    @property
+    def is_mariadb(self) -> bool:
+        return "MariaDB" in self.version
+
+    def waits_for_lock(self) -> bool:
+        """Whether a transaction waits for another's row."""
+        waiting = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        return bool(self.execute(waiting))
+
+    def deadlocks(self) -> int:
+        """How many the server has met so far."""
+        if self.is_mariadb:
+            return self.status("Innodb_deadlocks")["innodb_deadlocks"]
+        counted = "information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
+        return int(self.execute(f"SELECT `count` FROM {counted}")[0][0])
+
     def freeze_process(self) -> None:
         assert self.process, "only a server of our own can be stopped"
         os.kill(self.process.pid, signal.SIGSTOP)
@@ -137,6 +158,8 @@ def _given(url: str) -> Server:
 
 
 def _program() -> str | None:
+    if named := os.environ.get("RUNNER_TEST_SERVER"):
+        return named
     path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
     return shutil.which("mariadbd", path=path) or shutil.which("mysqld", path=path)
 

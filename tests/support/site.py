@@ -92,7 +92,9 @@ class SiteDatabase:
 
     def drop(self) -> None:
         self.connection.close()
-        self.server.execute(f"DROP DATABASE IF EXISTS {self.name}")
+        self.server.execute(  # a transaction that a failed test left open must not hang the rest
+            "SET lock_wait_timeout = 30", f"DROP DATABASE IF EXISTS {self.name}"
+        )
 
     @property
     def url(self) -> str:
