@@ -28,7 +28,7 @@ def test_two_daemons_share_a_queue(server, scenes, seen):
     """Neither complains, leaves or rests while work is due; no action runs twice."""
     scene = scenes(JOBS)
     fill(scene.site, ROWS, "due", hooks=HOOKS, now=int(time.time()))
-    before = deadlocks(server)
+    before = server.deadlocks()
     daemons = [scene.work() for _ in range(2)]
     until(lambda: len({effect.runner for effect in scene.effects()}) == 2)
     began = scene.effects()[-1].at
@@ -42,17 +42,12 @@ def test_two_daemons_share_a_queue(server, scenes, seen):
     scene.check()
     shares, rests = zip(*(share(effects, daemon.pid) for daemon in daemons), strict=True)
     assert max(rests) < LONGEST_REST
-    met = deadlocks(server) - before
+    met = server.deadlocks() - before
     seen(
         1,
         f"{ROWS:,} due rows, {SECONDS} s: {shares[0]:,} + {shares[1]:,} complete, none twice,"
         f" longest rest {max(rests):.2f} s, {met} deadlocks met and none shown",
     )
-
-
-def deadlocks(server) -> int:
-    """So far; 0 for ever on servers that do not count them."""
-    return server.status("Innodb_deadlocks").get("innodb_deadlocks", 0)
 
 
 def share(effects, runner: int) -> tuple[int, float]:
