@@ -103,7 +103,7 @@ class Server:
     def deadlocks(self) -> int:
         """How many the server has met so far."""
         if self.is_mariadb:
-            return self.status("Innodb_deadlocks")["innodb_deadlocks"]
+            return self.status("Innodb_deadlocks").get("innodb_deadlocks", 0)  # old ones: none told
         counted = "information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
         return int(self.execute(f"SELECT `count` FROM {counted}")[0][0])
 
