@@ -296,10 +296,9 @@ class Worker:
                 own = [attempt for attempt in attempts if attempt.action.id in batch.running]
                 self._learn(batch, own)
                 self._judge(batch, own)
+                self._beat(batch)
             if attempts:
                 return
-            for batch in self._batches:
-                self._beat(batch)
             self._note_overruns()
             if any(batch.late or batch.outcomes for batch in self._batches):
                 return

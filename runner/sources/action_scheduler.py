@@ -61,7 +61,7 @@ class ActionScheduler:
         for attempt in range(CONTENDED_TRIES):
             monotonic = self._database.clock.monotonic()
             try:
-                found = self._ownership.find(self._database, limit, expired=expired).without(held)
+                found = self._find(limit, expired=expired).without(held)
                 if not found:
                     return None
                 claim = self._take(found, monotonic)
@@ -73,6 +73,14 @@ class ActionScheduler:
             self._database.clock.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311
         self.contended = True
         return None
+
+    def _find(self, limit: int, *, expired: bool) -> Found:
+        """After a lost connection nothing counts as abandoned for a while: others may have been as
+        deaf, and whoever lives says so in that time."""
+        found = self._ownership.find(self._database, limit, expired=expired)
+        if self._database.was_lost(self._ownership.silence):
+            return replace(found, expired=())
+        return found
 
     def _take(self, found: Found, monotonic: float) -> Claim | None:
         tokens: list[int] = []  # of tries whose COMMIT had no answer

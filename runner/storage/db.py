@@ -7,6 +7,7 @@ whether the work was done.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from functools import partial
@@ -168,6 +169,7 @@ class Database:
         self.on_recovery: Callable[[], object] = _nothing
         self._connection: Any = None
         self._met = False
+        self._back_at = -math.inf
         self._out = False
         self._shut = False
 
@@ -182,7 +184,12 @@ class Database:
                 raise self._not_connected(self.driver.translate(error)) from error
             again, self._met = self._met, True
             if again:
+                self._back_at = self.clock.monotonic()
                 self.on_reconnect()
+
+    def was_lost(self, seconds: float) -> bool:
+        """Whether the connection has come back from a loss within so many seconds."""
+        return self.clock.monotonic() < self._back_at + seconds
 
     def _not_connected(self, error: Exception) -> Exception:
         return DatabaseGone(str(error)) if isinstance(error, (LostConnection, Conflict)) else error

@@ -272,3 +272,45 @@ def test_another_s_rows_are_left_alone(site, server, engine):
         assert engine.run().taken_back == 1
     assert site.row(other) == before
     assert [r["claim_id"] for r in site.own("leases")] == [claim.id]
+
+
+def test_after_an_outage_the_living_have_time_to_say_so(site, server, engine, clock):
+    """The database was gone for longer than a lease: everybody's ran out meanwhile. Who comes back
+    first takes nothing over before the others could renew theirs; what is dead is taken then."""
+    living, dead = site.add("py_retry", at=NOW - 60), site.add("py_fail", at=NOW - 60)
+    with server.frozen(NOW):
+        others, lost = engine.source(), engine.source()
+        claim = others.claim(1)
+        others.advance(claim, [], claim.actions)
+        gone = lost.claim(1)
+        lost.advance(gone, [], gone.actions)
+        source = engine.source()
+        assert source.claim(25, expired=True) is None
+    for database in engine.opened:  # the server was away, and each has to connect again
+        database.close()
+    with server.frozen(NOW + LEASE + 60):
+        assert source.claim(25, expired=True) is None
+        assert others.beat(claim, [living]) == []
+        assert source.claim(25, expired=True) is None
+        clock.now += LEASE
+        taken = source.claim(25, expired=True)
+    assert [action.id for action in taken.expired] == [dead]
+    assert site.row(living)["claim_id"] == str(claim.id)
+
+
+def test_a_claim_is_kept_alive_between_handlers_that_end_at_once(site, server, engine, clock):
+    """Handlers in this very process always have a result ready: the claim is renewed all the
+    same, or another runner would take what waits."""
+    seen = []
+
+    @engine.app.handlers.on("py_slow")
+    def slow(number):
+        seen.append(site.own("leases")[0]["expires_at"].year)
+        site.run("UPDATE wp_runner_leases SET expires_at = '2001-01-01'")
+        clock.now += 20
+
+    for number in range(3):
+        site.add("py_slow", [number], at=NOW - 60)
+    with server.frozen(NOW):
+        assert engine.run().completed == 3
+    assert seen == [2026, 2026, 2026]
