@@ -113,7 +113,8 @@ class ActionScheduler:
         self._revive(tx, [row["action_id"] for row in ours if row["status"] == Status.FAILED], now)
         token = self._ownership.mark(tx, [row["action_id"] for row in ours], offset) if ours else 0
         tokens.append(token)
-        self._ownership.end_dead(tx, {row["claim_id"] for row in rows} - {0})
+        if self._leases and any(row["claim_id"] for row in rows):
+            self._leases.end_dead(tx)
         actions, corrupt = self._read(tx, ours, token, now)
         begun = {row["action_id"] for row in ours if row["status"] != Status.PENDING}
         return Claim(
