@@ -60,6 +60,7 @@ class Source(Protocol):
         starting: Sequence[Action],
         *,
         unmarked: Sequence[Action] = (),
+        told: Collection[int] = (),
         ahead: bool = False,
         patience: float | None = None,
     ) -> Held: ...
@@ -248,6 +249,7 @@ class Worker:
                 settled,
                 starting,
                 unmarked=unmarked,
+                told={action.id for action in unmarked} - batch.marked,
                 ahead=ahead,
                 patience=BRIEF if busy else None,
             )

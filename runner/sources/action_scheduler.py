@@ -169,20 +169,21 @@ class ActionScheduler:
         starting: Sequence[Action],
         *,
         unmarked: Sequence[Action] = (),
+        told: Collection[int] = (),
         ahead: bool = False,
         patience: float | None = None,
     ) -> Held:
         """Settles and begins, in one transaction, only what the claim still holds.
 
         With `ahead`, what begins is only marked (see runner.operations.windows); `unmarked` are
-        actions whose mark is taken back.
+        actions whose mark is taken back, `told` the ids of those whose log says that they started.
 
         Returns what was written. Retried on database errors for `patience` seconds, by default as
         long as a silent claim lasts: an outcome is recorded once, whether or not the answer to a
         COMMIT arrived, also when a caller tries again after an error.
         """
         now = claim.database_time(self._database.clock.monotonic())
-        step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
+        step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead, frozenset(told))
         turn = Turn(self._journal, self._leases, claim, step, now)
         patience = self._ownership.expiry if patience is None else patience
         try:
