@@ -61,13 +61,18 @@ WHERE action_id IN (:ids) AND (
 {lock_free}
 
 -- name: ended
--- Which of these claims hold nothing any more, and their lease ran out.
+-- Claims whose lease ran out and that hold nothing any more.
 SELECT l.claim_id FROM {leases} AS l
-WHERE l.claim_id IN (:claims) AND l.expires_at < UTC_TIMESTAMP() AND (
+WHERE l.expires_at < UTC_TIMESTAMP() AND (
   SELECT COUNT(*) FROM {actions} AS a {claim_index}
   WHERE a.claim_id = l.claim_id AND (a.status IN ('pending', 'in-progress') OR (a.status = 'failed'
     AND (SELECT COUNT(*) FROM {attempts} AS t
       WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id) = 0))) = 0
+ORDER BY l.claim_id
+
+-- name: end_claims
+-- Their own rows go too.
+DELETE FROM {claims} WHERE claim_id IN (:claims)
 
 -- name: attempt
 -- What one call came to; the lease tells whose it was.

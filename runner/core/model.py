@@ -166,12 +166,14 @@ class Settlement:
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one turn is to write: outcomes, what begins, and what was marked ahead and is not to
-    run now. `ahead`: those that begin are only marked, and nothing says yet that they started."""
+    run now. `ahead`: those that begin are only marked, and nothing says yet that they started.
+    `told` are the ids of unmarked ones of which a log line says that they did."""
 
     settled: tuple[Settlement, ...] = ()
     starting: tuple[Action, ...] = ()
     unmarked: tuple[Action, ...] = ()
     ahead: bool = False
+    told: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.settled or self.starting or self.unmarked)

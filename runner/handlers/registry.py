@@ -101,7 +101,7 @@ class Handlers:
         not before code in C returns). `idempotent` allows fast windows: after a crash of the
         runner, an action of a window may run again although it had been done, and is counted as
         begun although it had not. `on_crash` is for handlers that must not run twice: see Handler.
-        begun although it had not. `group` is the group in which WordPress puts this hook's
+        `group` is the group in which WordPress puts this hook's
         actions: the default of `queue`.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from compat.site_time import ZERO, sql_date
 from runner.core.model import Status
 from runner.site import identifiers
+from runner.sources.leases import Leases
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Cleaner:
         self._database = database
         facts = identifiers(site, database.dialect)
         self._queries = Queries("manage.sql", database.dialect, facts)
+        self._site = site
         self._migrated = site.migrated
         self._limits = limits
         self._hooks = hooks
@@ -108,7 +110,14 @@ class Cleaner:
 
     def forget_attempts(self, now: int) -> int:
         """Deletes what was recorded of attempts longer ago than any action is kept by default;
-        returns how many. `now` is in epoch seconds."""
+        returns how many. `now` is in epoch seconds.
+
+        Before that, claims of dead workers that hold nothing end: without its attempt, what such a
+        worker had failed itself would look as if nobody had judged it.
+        """
+        leases = None if self._dry else Leases.of(self._site, self._database.dialect)
+        if leases:
+            self._database.unit(leases.end_dead)
         cutoff, forgotten = sql_date(now - max(AGES.values())), 0
         while self._migrated and not self._dry and not self._limits.reached():
             found = self._database.query(self._queries["old_attempts"], cutoff=cutoff, limit=WINDOW)

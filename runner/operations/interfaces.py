@@ -26,6 +26,7 @@ class Source(Protocol):
         starting: Sequence[Action],
         *,
         unmarked: Sequence[Action] = (),
+        told: Collection[int] = (),
         ahead: bool = False,
         patience: float | None = None,
     ) -> Held: ...

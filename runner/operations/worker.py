@@ -238,6 +238,7 @@ class Worker:
                 settled,
                 starting,
                 unmarked=unmarked,
+                told={action.id for action in unmarked} - batch.marked,
                 ahead=ahead,
                 patience=BRIEF if busy else None,
             )

@@ -113,7 +113,8 @@ class ActionScheduler:
         self._revive(tx, [row["action_id"] for row in ours if row["status"] == Status.FAILED], now)
         token = self._ownership.mark(tx, [row["action_id"] for row in ours], offset) if ours else 0
         tokens.append(token)
-        self._ownership.end_dead(tx, {row["claim_id"] for row in rows} - {0})
+        if self._leases and any(row["claim_id"] for row in rows):
+            self._leases.end_dead(tx)
         actions, corrupt = self._read(tx, ours, token, now)
         begun = {row["action_id"] for row in ours if row["status"] != Status.PENDING}
         return Claim(
@@ -168,19 +169,20 @@ class ActionScheduler:
         starting: Sequence[Action],
         *,
         unmarked: Sequence[Action] = (),
+        told: Collection[int] = (),
         ahead: bool = False,
         patience: float | None = None,
     ) -> Held:
         """Settles and begins, in one transaction, only what the claim still holds.
 
         With `ahead`, what begins is only marked (see runner.operations.windows); `unmarked` are
-        actions whose mark is taken back.
+        actions whose mark is taken back, `told` the ids of those whose log says that they started.
 
         Returns what was written. Retried on database errors for `patience` seconds, by default as
         long as a silent claim lasts: an outcome is recorded once, whether or not the answer to a
         COMMIT arrived, also when a caller tries again after an error.
         """
-        step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead)
+        step = Step(tuple(settled), tuple(starting), tuple(unmarked), ahead, frozenset(told))
         patience = self._ownership.expiry if patience is None else patience
         try:
             return self._write(claim, step, patience)

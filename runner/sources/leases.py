@@ -16,7 +16,7 @@ from runner.site import identifiers
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from runner.core.model import Claim, Outcome, Settlement
     from runner.site import Site
@@ -93,13 +93,12 @@ class Leases:
     def end(self, tx: Transaction, claim: int) -> None:
         tx.later(self.queries["end_leases"], claims=[claim])
 
-    def ended(self, tx: Transaction, claims: Iterable[int]) -> list[int]:
-        """Those of dead workers' claims from which all has been taken back; their leases end."""
-        rows = tx.query(self.queries["ended"], claims=sorted(claims))
-        ended = [row["claim_id"] for row in rows]
+    def end_dead(self, tx: Transaction) -> None:
+        """Ends the claims of dead workers from which nothing is left to take back."""
+        ended = [row["claim_id"] for row in tx.query(self.queries["ended"])]
         if ended:
             tx.later(self.queries["end_leases"], claims=ended)
-        return ended
+            tx.later(self.queries["end_claims"], claims=ended)
 
     def lock(self, tx: Transaction, ids: Sequence[int], expiry: int) -> list[Row]:
         """The abandoned rows of these, by their leases or by `expiry` seconds of silence."""

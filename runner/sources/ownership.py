@@ -138,12 +138,6 @@ class Native:
             self.leases.take(tx, claim)
         return claim
 
-    def end_dead(self, tx: Transaction, claims: Collection[int]) -> None:
-        """Ends claims of dead workers from which nothing is left to take back."""
-        if self.leases and claims:
-            for claim in self.leases.ended(tx, claims):
-                tx.later(self.queries["release_claim"], claim=claim)
-
     def claimed(self, ids: Collection[int]) -> None:
         """Hears which rows a claim came to hold."""
 

@@ -112,6 +112,7 @@ class Turn:
             tuple(a for a in step.starting if self._holds(rows.get(a.id), Status.PENDING)),
             tuple(a for a in step.unmarked if begun(a)),
             step.ahead,
+            step.told,
         )
 
     def _revive(self, tx: Transaction, held: Step, rows: Mapping[int, Row]) -> None:
@@ -156,13 +157,8 @@ class Turn:
         elif not self._holds(row, FINAL[type(outcome)]):
             return False
         message = self._journal.text(self._message(outcome))
-        return bool(self._with_line(tx, [settlement.action], message))
-
-    def _with_line(self, tx: Transaction, actions: Sequence[Action], message: str) -> set[int]:
-        """The ids of those whose log has this line."""
-        ids = [action.id for action in actions]
-        rows = tx.query(self._queries["with_log"], ids=ids, message=message) if ids else []
-        return {row["action_id"] for row in rows}
+        ids = [settlement.action.id]
+        return bool(tx.query(self._queries["with_log"], ids=ids, message=message))
 
     def _note_ignored(
         self, tx: Transaction, lost: Sequence[Action], rows: Mapping[int, Row]
@@ -184,8 +180,7 @@ class Turn:
         """Every move but the last is proved by its answer. The last one's proof rides with the log
         lines, so that it and they and the COMMIT need one round trip, unless a chain goes on."""
         moves, lines = self._moves(step), self._lines(step)
-        told = self._with_line(tx, step.unmarked, texts.STARTED)  # not marked ahead, but begun
-        lines += [(id_, texts.NOT_CALLED) for id_ in sorted(told)]
+        lines += [(a.id, texts.NOT_CALLED) for a in step.unmarked if a.id in step.told]
         chains = [s for s in step.settled if self._goes_on(s)]
         rides = moves.pop() if lines and not chains else None
         for move in moves:

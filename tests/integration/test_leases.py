@@ -8,7 +8,11 @@ from support.engine import Engine
 from compat import schedules
 from compat.site_time import sql_date
 from runner import Handlers, RetryPolicy
+from runner.core.limits import Limits
 from runner.core.model import Completed, Dead, Retried, Settlement
+from runner.core.signals import Stop
+from runner.operations.cleaner import AGES, Cleaner
+from runner.site import discover
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 LEASE = 45
@@ -314,3 +318,25 @@ def test_a_claim_is_kept_alive_between_handlers_that_end_at_once(site, server, e
     with server.frozen(NOW):
         assert engine.run().completed == 3
     assert seen == [2026, 2026, 2026]
+
+
+def test_a_dead_worker_s_claim_of_which_nothing_is_left_ends(site, server, engine, clock):
+    """It died between its last outcome and the claim's end. A cleaning ends the claim, before the
+    attempt goes that tells who failed the action: it must not be judged again."""
+    failed, canceled = site.add("py_retry", at=NOW - 60), site.add("py_retry", ["b"], at=NOW - 60)
+    source, claim = died_in(engine, server, failed)
+    with server.frozen(NOW + 1):
+        source.advance(claim, [Settlement(claim.actions[0], Dead("no"))], [])
+    site.run(
+        f"UPDATE wp_actionscheduler_actions SET status = 'canceled' WHERE action_id = {canceled}"
+    )
+    after = NOW + max(AGES.values()) + 60
+    with server.frozen(after):
+        database = engine.database()
+        facts, stop = discover(database, engine.tables), Stop()
+        Cleaner(database, facts, Limits(clock, stop), hooks=None).forget_attempts(after)
+        stop.close()
+        assert site.own("attempts") == []
+        assert (site.own("leases"), site.rows("claims")) == ([], [])
+        assert engine.run().taken_back == 0
+    assert site.row(failed)["status"] == "failed"

@@ -8,10 +8,11 @@ import pytest
 from support.engine import Engine
 
 from compat import schedules
+from compat.site_time import sql_date
 from runner import Fail, Handlers, RetryPolicy
 from runner import engine as parts
 from runner.config import Settings
-from runner.core.model import Action, HandlerFailure
+from runner.core.model import Action, Completed, HandlerFailure, Settlement
 from runner.core.signals import Stop
 from runner.operations.windows import SHORTEST_OVERRUN, SPAN, Pace
 
@@ -242,11 +243,29 @@ def test_a_start_that_is_taken_back_is_told_where_it_was_told(site, server, engi
         source = engine.source()
         claim = source.claim(25)
         source.advance(claim, [], claim.actions, ahead=ahead)
-        source.advance(claim, [], [], unmarked=claim.actions)
+        told = [] if ahead else [a.id for a in claim.actions]
+        source.advance(claim, [], [], unmarked=claim.actions, told=told)
     taken_back = "action start taken back via Python runner: its handler was not called"
     for row in site.rows():
         assert (row["status"], row["attempts"]) == ("pending", "0")
         assert site.logs(int(row["action_id"]))[1:] == ([] if ahead else [STARTED, taken_back])
+
+
+def test_a_start_that_no_line_tells_of_is_not_taken_back_in_the_log(site, server, engine):
+    """An action that was put off before has a line of its first start; marked ahead again and
+    un-marked, it has begun nothing that a line would have to take back."""
+    add(site, 2)
+    site.insert("logs", {"action_id": 2, "message": STARTED, "log_date_gmt": sql_date(NOW - 90),
+                         "log_date_local": sql_date(NOW - 90)})  # fmt: skip
+    before = site.logs(2)
+    engine.handlers.on("py_hook", idempotent=True)(lambda _: None)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions, ahead=True)
+        first = Settlement(claim.actions[0], Completed(), marked_ahead=True)
+        source.advance(claim, [first], [], unmarked=claim.actions[1:])
+    assert site.logs(2) == before
 
 
 def action(hook: str = "h", attempts: int = 0) -> Action:
