@@ -12,12 +12,16 @@ from compat.site_time import sql_date
 from runner import Fail, Handlers, RetryPolicy
 from runner import engine as parts
 from runner.config import Settings
+from runner.core.limits import Limits
 from runner.core.model import Action, Completed, HandlerFailure, Settlement
 from runner.core.signals import Stop
+from runner.executors.inline import Inline
 from runner.operations.windows import SHORTEST_OVERRUN, SPAN, Pace
+from runner.operations.worker import Worker
 
 NOW = 1_795_413_900
 STARTED, COMPLETE = "action started via Python runner", "action complete via Python runner"
+NOT_CALLED = "action start taken back via Python runner: its handler was not called"
 
 
 @pytest.fixture
@@ -245,10 +249,9 @@ def test_a_start_that_is_taken_back_is_told_where_it_was_told(site, server, engi
         source.advance(claim, [], claim.actions, ahead=ahead)
         told = [] if ahead else [a.id for a in claim.actions]
         source.advance(claim, [], [], unmarked=claim.actions, told=told)
-    taken_back = "action start taken back via Python runner: its handler was not called"
     for row in site.rows():
         assert (row["status"], row["attempts"]) == ("pending", "0")
-        assert site.logs(int(row["action_id"]))[1:] == ([] if ahead else [STARTED, taken_back])
+        assert site.logs(int(row["action_id"]))[1:] == ([] if ahead else [STARTED, NOT_CALLED])
 
 
 def test_a_start_that_no_line_tells_of_is_not_taken_back_in_the_log(site, server, engine):
@@ -266,6 +269,40 @@ def test_a_start_that_no_line_tells_of_is_not_taken_back_in_the_log(site, server
         first = Settlement(claim.actions[0], Completed(), marked_ahead=True)
         source.advance(claim, [first], [], unmarked=claim.actions[1:])
     assert site.logs(2) == before
+
+
+class Vanishing(Inline):
+    """Its one place is there until something has begun, and then the end is near."""
+
+    def __init__(self, handlers, clock, stop) -> None:
+        super().__init__(handlers, clock)
+        self._stop = stop
+        self._looks = None
+
+    def prepare(self) -> None:
+        self._looks = 1
+
+    def room(self) -> int:
+        if self._looks is None:
+            return 1
+        self._looks -= 1
+        if self._looks < 0:
+            self._stop.end("failure")
+        return max(self._looks + 1, 0)
+
+
+def test_a_worker_without_a_place_takes_a_start_back(site, server, engine, clock):
+    """What had begun when the place went is pending again, and the log has both lines."""
+    engine.handlers.on("py_hook")(lambda _: None)
+    add(site, 1)
+    stop = Stop()
+    with server.frozen(NOW):
+        executor = Vanishing(engine.handlers, clock, stop)
+        limits = Limits(clock, stop)
+        Worker(engine.source(), executor, engine.handlers, limits, clock).run()
+    stop.close()
+    assert (site.row(1)["status"], site.row(1)["attempts"]) == ("pending", "0")
+    assert site.logs(1)[1:] == [STARTED, NOT_CALLED]
 
 
 def action(hook: str = "h", attempts: int = 0) -> Action:
