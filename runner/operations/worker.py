@@ -198,8 +198,9 @@ class Worker:
                 self._limits.rest(self._pause)
 
     def _release(self, batch: Claimed) -> None:
+        begun = bool(batch.running or batch.ahead or batch.outcomes)
         try:
-            self._source.release(batch.claim, tuple(batch.waiting))
+            self._source.release(batch.claim, tuple(batch.waiting), begun=begun)
         except (DatabaseGone, TooBusy):
             if not self._poll:
                 raise
@@ -245,10 +246,10 @@ class Worker:
         except BaseException as error:
             batch.waiting.extendleft(reversed(starting))  # to be handed back with the rest
             self._limits.give_back(len(starting))
+            batch.outcomes[:0] = settled  # tried again, or left to others with the lease
             again = busy or (self._poll and not self._limits.reached())
             if not (again and isinstance(error, (DatabaseGone, TooBusy))):
                 raise
-            batch.outcomes[:0] = settled  # tried again: what is not ours then says so
             return
         self._limits.give_back(len(unmarked) + len(starting) - len(held.started))
         batch.late = False

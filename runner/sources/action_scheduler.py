@@ -245,7 +245,9 @@ class ActionScheduler:
         rows = self._database.try_query(self._queries["still_held"], **values)
         return [] if rows is None else sorted({*ids} - {row["action_id"] for row in rows})
 
-    def release(self, claim: Claim, left: Sequence[Action]) -> None:
-        """Hands back the actions that were not begun, and ends the claim."""
+    def release(self, claim: Claim, left: Sequence[Action], *, begun: bool = False) -> None:
+        """Hands back the actions that were not begun, and ends the claim. With `begun` it could
+        not settle all the others: its lease is left, so that somebody does when it runs out."""
         if claim.id:
-            self._ownership.hand_back(self._database, claim.id, [action.id for action in left])
+            ids = [action.id for action in left]
+            self._ownership.hand_back(self._database, claim.id, ids, begun=begun)

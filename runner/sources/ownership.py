@@ -146,8 +146,8 @@ class Native:
         tx.later(self.queries["release_rows"], claim=claim, ids=ids)
         self._end(tx, claim)
 
-    def hand_back(self, database: Database, claim: int, ids: Sequence[int]) -> None:
-        """Gives back what was not begun, and ends the claim."""
+    def hand_back(self, database: Database, claim: int, ids: Sequence[int], *, begun: bool) -> None:
+        """Gives back what was not begun, and ends the claim; with `begun`, the lease stays."""
         if not ids and not self.leases:
             database.write(self.queries["release_claim"], patience=5, claim=claim)
             return
@@ -155,7 +155,8 @@ class Native:
         def unit(tx: Transaction) -> None:
             if ids:
                 tx.later(self.queries["release_rows"], claim=claim, ids=ids)
-            self._end(tx, claim)
+            if not (begun and self.leases):
+                self._end(tx, claim)
 
         database.unit(unit, patience=5)
 

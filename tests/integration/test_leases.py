@@ -8,6 +8,7 @@ from support.engine import Engine
 from compat import schedules
 from compat.site_time import sql_date
 from runner import Handlers, RetryPolicy
+from runner.core.errors import DatabaseError
 from runner.core.limits import Limits
 from runner.core.model import Completed, Dead, Retried, Settlement
 from runner.core.signals import Stop
@@ -340,3 +341,25 @@ def test_a_dead_worker_s_claim_of_which_nothing_is_left_ends(site, server, engin
         assert (site.own("leases"), site.rows("claims")) == ([], [])
         assert engine.run().taken_back == 0
     assert site.row(failed)["status"] == "failed"
+
+
+def test_a_worker_that_cannot_record_leaves_the_lease_to_others(site, server, engine):
+    """A write is refused for good and the worker ends: what had begun is told by its lease, so
+    that others judge it in time, and also when Action Scheduler's cleaner came first."""
+    action = site.add("py_retry", at=NOW - 60)
+    waiting = site.add("py_fail", at=NOW - 50)
+
+    @engine.app.handlers.on("py_sabotage")
+    def sabotage():
+        site.run("RENAME TABLE wp_runner_attempts TO elsewhere")
+
+    site.run("UPDATE wp_actionscheduler_actions SET hook = 'py_sabotage' WHERE action_id = 1")
+    with server.frozen(NOW), pytest.raises(DatabaseError, match="table is missing"):
+        engine.run()
+    site.run("RENAME TABLE elsewhere TO wp_runner_attempts")
+    assert site.row(waiting)["claim_id"] == "0"
+    assert site.row(action)["status"] == "in-progress"
+    php_cleaner(site, NOW + 600)
+    with server.frozen(NOW + 601):
+        assert engine.run().taken_back == 1
+    assert site.row(action)["status"] == "pending"
