@@ -30,4 +30,6 @@ class Claimed:
         self.last_beat = now
 
     def live(self) -> list[int]:
-        return sorted({*self.running} | {action.id for action in (*self.ahead, *self.waiting)})
+        unrecorded = (settlement.action for settlement in self.outcomes)
+        held = {action.id for action in (*self.ahead, *self.waiting, *unrecorded)}
+        return sorted({*self.running} | held)

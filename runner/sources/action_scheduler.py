@@ -87,7 +87,8 @@ class ActionScheduler:
 
         def unit(tx: Transaction) -> Claim | None:
             for token in tokens:
-                self._ownership.undo(tx, token, [c.id for c in (*found.expired, *found.due)])
+                ids = [c.id for c in (*found.expired, *found.due)]
+                self._ownership.undo(tx, token, ids, begun=bool(found.expired))
             rows = self._lock(tx, found)
             return self._mark(tx, rows, found.now, monotonic, tokens) if rows else None
 

@@ -141,10 +141,12 @@ class Native:
     def claimed(self, ids: Collection[int]) -> None:
         """Hears which rows a claim came to hold."""
 
-    def undo(self, tx: Transaction, claim: int, ids: Sequence[int]) -> None:
-        """Takes back a mark whose COMMIT had no answer: it may or may not be there."""
+    def undo(self, tx: Transaction, claim: int, ids: Sequence[int], *, begun: bool) -> None:
+        """Takes back a mark whose COMMIT had no answer: it may or may not be there. With `begun`
+        it may have taken over what had begun, which the lease then tells of."""
         tx.later(self.queries["release_rows"], claim=claim, ids=ids)
-        self._end(tx, claim)
+        if not (begun and self.leases):
+            self._end(tx, claim)
 
     def hand_back(self, database: Database, claim: int, ids: Sequence[int], *, begun: bool) -> None:
         """Gives back what was not begun, and ends the claim; with `begun`, the lease stays."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.cutting import Cut
 from support.engine import Engine
 
 from compat import schedules
@@ -363,3 +364,22 @@ def test_a_worker_that_cannot_record_leaves_the_lease_to_others(site, server, en
     with server.frozen(NOW + 601):
         assert engine.run().taken_back == 1
     assert site.row(action)["status"] == "pending"
+
+
+def test_what_was_taken_over_by_a_commit_without_an_answer_is_taken_over_again(
+    site, server, engine
+):
+    """The takeover itself was committed and its answer lost: the rows are found by the lease of
+    that claim, 45 seconds later, and the attempt is charged once."""
+    site.add("py_retry", at=NOW - 60)
+    died_in(engine, server, 1)
+    with server.frozen(NOW + LEASE + 1):
+        database = engine.database()
+        source = engine.source(database)
+        Cut(database, after=True)
+        assert source.claim(25, expired=True) is None
+    assert [row["expires_at"] for row in site.own("leases")]
+    with server.frozen(NOW + 2 * LEASE + 2):
+        assert engine.run().taken_back == 1
+    assert (site.row(1)["status"], site.row(1)["attempts"]) == ("pending", "1")
+    assert (site.own("leases"), site.rows("claims")) == ([], [])
