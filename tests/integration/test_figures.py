@@ -123,6 +123,7 @@ def test_rows_are_written_and_locked_by_primary_key(query, site, server, engine)
     values = {
         "ids": [1, 2], "chosen": False, "finished": [1], "starting": [2], "claim": 7, "final": "complete", "id": 1,
         "offset": 0, "attempts": 1, "schedule": "", "gmt": "2026-01-01", "local": "2026-01-01",
+        "unchecked": True, "matched": None,
     }  # fmt: skip
     with server.frozen(NOW):
         source = engine.source()
