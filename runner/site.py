@@ -231,6 +231,13 @@ def action_queries(site: Site, dialect: str, *, parked: bool = False) -> Queries
     return Queries("action_scheduler.sql", dialect, identifiers(site, dialect), over=over)
 
 
+_TRUE_DATE = (
+    "CASE WHEN scheduled_date_gmt >= '2800-01-01' THEN scheduled_date_gmt - INTERVAL 800 YEAR"
+    " ELSE scheduled_date_gmt END"
+)
+"""Of an action that may be parked. In a SQLite file none is: no PHP runner works there."""
+
+
 def identifiers(site: Site, dialect: str) -> dict[str, str]:
     """What fills the braces of `action_scheduler.sql` for this site."""
     mysql = dialect == "mysql"
@@ -246,6 +253,8 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         "now": "UNIX_TIMESTAMP(NOW(6))" if mysql else "UNIX_TIMESTAMP()",
         "dual": "FROM DUAL" if mysql else "",
         "row_count": "ROW_COUNT()" if mysql else "changes()",
+        "true_date": _TRUE_DATE if mysql else "scheduled_date_gmt",
+        "parked_now": "UTC_TIMESTAMP() + INTERVAL 800 YEAR" if mysql else "'2800-01-01'",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
         "lock": "FOR UPDATE" if mysql else "",
         "lock_free": ("FOR UPDATE SKIP LOCKED" if site.skip_locked else "FOR UPDATE")

@@ -11,7 +11,7 @@ FROM (
   SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt
   FROM {actions} AS a {hook_index}
   WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status = 'pending' AND claim_id = 0
-    AND scheduled_date_gmt BETWEEN '2800-01-01' AND UTC_TIMESTAMP() + INTERVAL 800 YEAR /*groups*/
+    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} /*groups*/
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
   ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS due
@@ -24,7 +24,7 @@ FROM (
   SELECT action_id, priority, attempts, scheduled_date_gmt
   FROM {actions} AS a {claim_index}
   WHERE claim_id = 0 AND status = 'pending' AND priority IN (:priorities)
-    AND scheduled_date_gmt BETWEEN '2800-01-01' AND UTC_TIMESTAMP() + INTERVAL 800 YEAR
+    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now}
     AND HEX(hook) IN (:hooks_hex) /*groups*/
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
   ORDER BY priority, scheduled_date_gmt LIMIT :limit
@@ -38,7 +38,7 @@ FROM (
   SELECT action_id, hook, group_id, priority, attempts, scheduled_date_gmt
   FROM {actions} AS a {claim_index}
   WHERE claim_id = 0 AND status = 'pending' AND priority = :urgency
-    AND scheduled_date_gmt BETWEEN '2800-01-01' AND UTC_TIMESTAMP() + INTERVAL 800 YEAR
+    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now}
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
   ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS urgent
@@ -112,7 +112,7 @@ SELECT action_id, hook, status, {priority} AS priority, args, extended_args, sch
 FROM {actions} AS a {by_key}
 WHERE action_id IN (:ids) AND claim_id = 0 AND status = 'pending'
   AND (:chosen
-    OR scheduled_date_gmt BETWEEN '2800-01-01' AND UTC_TIMESTAMP() + INTERVAL 800 YEAR)
+    OR scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now})
   AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
 {lock_free}
 
@@ -147,8 +147,7 @@ DELETE FROM {held} WHERE action_id IN (:ids) AND claim_id IN (:dead)
 -- A row whose args or schedule cannot be read: canceled, with its true date.
 UPDATE {actions} {by_key}
 SET status = 'canceled', last_attempt_gmt = COALESCE(last_attempt_gmt, UTC_TIMESTAMP()),
-  scheduled_date_gmt = CASE WHEN scheduled_date_gmt < '2800-01-01' THEN scheduled_date_gmt
-    ELSE scheduled_date_gmt - INTERVAL 800 YEAR END {release_unique_key}
+  scheduled_date_gmt = {true_date} {release_unique_key}
 WHERE action_id IN (:ids) AND claim_id = 0 AND status IN ('pending', 'in-progress')
 
 -- name: turn
@@ -158,8 +157,8 @@ UPDATE {actions} {by_key}
 SET last_attempt_gmt = CASE WHEN status = 'pending' THEN NULL ELSE UTC_TIMESTAMP() END,
   last_attempt_local = CASE WHEN status = 'pending' THEN NULL
     ELSE FROM_UNIXTIME(UNIX_TIMESTAMP() + :offset) END,
-  scheduled_date_gmt = CASE WHEN status = 'pending' OR scheduled_date_gmt < '2800-01-01'
-    THEN scheduled_date_gmt ELSE scheduled_date_gmt - INTERVAL 800 YEAR END,
+  scheduled_date_gmt = CASE WHEN status = 'pending' THEN scheduled_date_gmt
+    ELSE {true_date} END,
   attempts = attempts + CASE WHEN status = 'pending' THEN 1 ELSE 0 END {turn_unique_key},
   status = CASE WHEN status = 'pending' THEN 'in-progress' ELSE :final END
 WHERE action_id IN (:ids) AND claim_id = 0
@@ -210,8 +209,7 @@ SELECT a.action_id, a.status, a.attempts,
       SELECT 1 FROM {attempts} AS t WHERE t.action_id = a.action_id AND t.claim_id = :claim)
     THEN :claim WHEN a.claim_id = 0 THEN COALESCE(h.claim_id, 0) ELSE 0 END AS UNSIGNED)
     AS claim_id,
-  CASE WHEN a.scheduled_date_gmt < '2800-01-01' THEN a.scheduled_date_gmt
-    ELSE a.scheduled_date_gmt - INTERVAL 800 YEAR END AS scheduled_date_gmt
+  {true_date} AS scheduled_date_gmt
 FROM {actions} AS a {by_key} LEFT JOIN {held} AS h ON h.action_id = a.action_id
 WHERE a.action_id IN (:ids) {lock}
 

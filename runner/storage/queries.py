@@ -131,6 +131,6 @@ def _split(text: str, percent: bool) -> tuple[str, ...]:
     return tuple(_PARAMETER.split(text.replace("%", "%%") if percent else text))
 
 
-def hooks_hex(hooks: Sequence[str]) -> list[str]:
+def hooks_hex(hooks: Iterable[str]) -> list[str]:
     """Hooks for an exact comparison with HEX(hook), whatever the column's collation."""
     return [hook.encode().hex().upper() for hook in hooks]

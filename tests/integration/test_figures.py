@@ -101,6 +101,55 @@ def test_rows_read_and_locked_by_a_claim(mix, site, server, engine):
     assert locked[0] <= limit
 
 
+@pytest.fixture(params=["whole", "by hook"])
+def beside(request, site, clock):
+    """A runner beside PHP's: it handles every parked hook, or some of them."""
+    hooks = HOOKS if request.param == "whole" else (*HOOKS, "elsewhere")
+    site.set_option("wp_action_runner", json.dumps({"hooks": hooks}))
+    engine = Engine(site, handlers_for(*HOOKS), clock, "parked")
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("mix", [*MIXES, "php"])
+def test_rows_read_and_locked_by_a_claim_of_parked_rows(mix, site, server, beside):
+    """Within the same bounds beside PHP's runner, whose own backlog of 100,000 due rows is neither
+    read nor locked."""
+    fill(
+        site,
+        100_000,
+        "due" if mix == "php" else mix,
+        hooks=("x",) if mix == "php" else HOOKS,
+        now=NOW,
+    )
+    if mix != "due":
+        fill(site, 200, "due", hooks=HOOKS, now=NOW)
+    park(site)
+    with server.frozen(NOW):
+        database = beside.database()
+        source = beside.source(database)
+        limit = 4 * BATCH * len(HOOKS)
+        before = rows_read(database)
+        source._ownership.find(database, BATCH, expired=True)
+        looked = rows_read(database) - before
+        before = rows_read(database)
+        with counting_locks(server, source) as locked:
+            claim = source.claim(BATCH)
+        read = rows_read(database) - before
+    assert len(claim.actions) == BATCH
+    assert max(looked, read) <= limit
+    assert 0 < locked[0] <= limit
+
+
+def park(site, hooks=HOOKS) -> None:
+    """As an installation leaves the rows of these hooks."""
+    site.run(
+        "UPDATE wp_actionscheduler_actions SET scheduled_date_gmt ="
+        " scheduled_date_gmt + INTERVAL 800 YEAR WHERE status = 'pending' AND hook IN %s", (hooks,)
+    )  # fmt: skip
+    site.run("ANALYZE TABLE wp_actionscheduler_actions")
+
+
 def test_plans_of_the_claim_sort_nothing_large(site, server, engine):
     """EXPLAIN: every branch of the claim reads an index range in order, without a filesort; what
     is sorted in the end are the few rows that the branches gave."""
