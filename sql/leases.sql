@@ -18,6 +18,12 @@ DELETE FROM {workers} WHERE worker_id = :worker
 -- Those that were not seen for :seconds died without a word. What they held is told by leases.
 DELETE FROM {workers} WHERE seen_at < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
 
+-- name: forget_leases
+-- Claims on parked actions that hold none, of workers that died at the very end.
+DELETE FROM {leases} WHERE claim_id >= :parked
+  AND expires_at < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
+  AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.claim_id = {leases}.claim_id)
+
 -- name: lease
 -- The claim is held until then.
 INSERT INTO {leases} (claim_id, worker_id, expires_at)

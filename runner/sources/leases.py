@@ -83,6 +83,7 @@ class Leases:
 
         def unit(tx: Transaction) -> int:
             tx.later(self.queries["forget_workers"], seconds=FORGET)
+            tx.later(self.queries["forget_leases"], seconds=FORGET, parked=_PARKED)
             facts = {name: getattr(worker, name) for name in worker.__slots__}
             return tx.insert(self.queries["register"], **facts)
 
