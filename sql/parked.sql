@@ -198,7 +198,7 @@ UPDATE {held} SET claim_id = :claim WHERE action_id IN (:ids) AND claim_id = :cl
 SELECT action_id, hook, status, {priority} AS priority, args, extended_args, schedule, group_id,
   attempts, {now} AS now
 FROM {actions} AS a {by_key}
-WHERE action_id = :id AND status = 'in-progress' AND EXISTS (
+WHERE action_id = :id AND a.claim_id = 0 AND status = 'in-progress' AND EXISTS (
   SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id AND h.claim_id = :claim)
 
 -- name: lock_rows
