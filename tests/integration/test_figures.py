@@ -29,9 +29,7 @@ def engine(site, clock):
     engine.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "most"), [("bare", 4.5), ("leases", 5.7), ("parked", 7.7)]
-)
+@pytest.mark.parametrize(("kind", "most"), [("bare", 4.5), ("leases", 5.7), ("parked", 7.7)])
 def test_statements_and_commits_of_an_action(kind, most, site, server, cli):
     """Strict default, handlers in a child: at most 1.25 commits and 4.5 statements an action; with
     the runner's own tables one statement more, which records the attempt; beside PHP's runner two
@@ -48,7 +46,14 @@ def test_statements_and_commits_of_an_action(kind, most, site, server, cli):
     with server.frozen(NOW):
         before = server.status(*names)
         done = cli(
-            "run", "--batch-size", "25", "--json", "--handlers", "jobs:handlers", "--mode", mode_of(kind)_of(kind)
+            "run",
+            "--batch-size",
+            "25",
+            "--json",
+            "--handlers",
+            "jobs:handlers",
+            "--mode",
+            mode_of(kind),
         )
         after = server.status(*names)
     assert json.loads(done.stdout)["completed"] == 300, done.stderr
