@@ -55,23 +55,28 @@ FROM (
   LIMIT 1
 ) AS unparked
 
--- name: sweep
--- Parks them, so many at a time; what PHP has claimed is left to it. A date before 2000, such as
--- the zero date, is parked at the first moment that there is.
-UPDATE {actions} {hook_index}
-SET scheduled_date_gmt = CASE WHEN scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
-  ELSE scheduled_date_gmt + INTERVAL 800 YEAR END
+-- name: to_park
+-- Some of those rows. Seen without locks: a row that another transaction is about to add would
+-- be waited for.
+SELECT action_id FROM {actions} {hook_index}
 WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' AND claim_id = 0
   AND scheduled_date_gmt < '2800-01-01'
 LIMIT :limit
 
+-- name: lock_unparked
+-- Those of them that are still free; what PHP has claimed meanwhile is left to it.
+SELECT action_id FROM {actions} {by_key}
+WHERE action_id IN (:ids) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' AND claim_id = 0
+  AND scheduled_date_gmt < '2800-01-01'
+{lock_free}
+
 -- name: park
--- The same for chosen rows.
+-- Parks locked rows. A date before 2000, such as the zero date, is parked at the first moment that
+-- there is.
 UPDATE {actions} {by_key}
 SET scheduled_date_gmt = CASE WHEN scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
   ELSE scheduled_date_gmt + INTERVAL 800 YEAR END
-WHERE action_id IN (:ids) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' AND claim_id = 0
-  AND scheduled_date_gmt < '2800-01-01'
+WHERE action_id IN (:ids) AND scheduled_date_gmt < '2800-01-01'
 
 -- name: expired
 -- Rows of claims whose lease ran out or is lost, and rows that run although nobody holds them, as

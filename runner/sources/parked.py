@@ -7,9 +7,11 @@ would stop. The token stands in the table of held actions, and a lease tells unt
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import PRIORITIES
+from runner.core.errors import TooBusy
 from runner.sources.leases import new_token
 from runner.sources.ownership import (
     HOOKS_A_STATEMENT,
@@ -108,7 +110,21 @@ class Parked(Native):
 
     def _sweep(self, database: Database) -> None:
         hooks = self._sweeps
-        database.write(self.queries["sweep"], hooks=hooks, hooks_hex=hooks_hex(hooks), limit=SWEPT)
+        rows = database.query(
+            self.queries["to_park"], hooks=hooks, hooks_hex=hooks_hex(hooks), limit=SWEPT
+        )
+        self._park(database, ids_of(rows), hooks)
+
+    def _park(self, database: Database, ids: Sequence[int], hooks: Sequence[str]) -> None:
+        """Parks those that are free. What another holds locked is left for the next time."""
+
+        def unit(tx: Transaction) -> None:
+            text = self.queries["lock_unparked"]
+            if free := tx.query(text, ids=ids, hooks_hex=hooks_hex(hooks)):
+                tx.later(self.queries["park"], ids=ids_of(free))
+
+        with suppress(TooBusy):
+            database.unit(unit, tries=1)
 
     def lock_expired(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
         return tx.query(self.queries["lock_expired"], ids=ids)
@@ -161,6 +177,5 @@ class ParkedChosen(Chosen, Parked):
     not take them meanwhile."""
 
     def find(self, database: Database, limit: int, *, expired: bool) -> Found:
-        hooks = hooks_hex(self._hooks)
-        database.write(self.queries["park"], ids=self._left, hooks_hex=hooks)
+        self._park(database, self._left, self._hooks)
         return super().find(database, limit, expired=expired)

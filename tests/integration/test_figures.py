@@ -86,7 +86,7 @@ def test_an_action_costs_one_round_trip(kind, site, server, cli):
             RUNNER_MODE=mode_of(kind),
         )  # fmt: skip
     assert done.stdout.startswith("claimed 100: completed 100"), done.stderr
-    most = 100 + 4 * (1 + 5) + {"bare": 5, "leases": 10, "parked": 12}[kind]
+    most = 100 + 4 * (1 + 5) + {"bare": 5, "leases": 10, "parked": 14}[kind]
     assert proxy.commands.count(COM_QUERY) <= most
 
 
@@ -183,7 +183,16 @@ def test_plans_of_the_claim_sort_nothing_large(site, server, engine):
 
 
 BY_KEY = ("turn", "mark", "postpone", "beat", "lock_due", "lock_rows")
-PARKED_BY_KEY = ("turn", "postpone", "unbegin", "park", "lock_due", "lock_expired", "lock_rows")
+PARKED_BY_KEY = (
+    "turn",
+    "postpone",
+    "unbegin",
+    "park",
+    "lock_unparked",
+    "lock_due",
+    "lock_expired",
+    "lock_rows",
+)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,28 @@ def test_the_sweep_parks_what_php_has_added(site, server, engine):
     assert sorted(candidate.id for candidate in found.due) == [2, 3, 4]
 
 
+def test_a_transaction_that_adds_actions_is_not_waited_for(site, server, engine):
+    """A plugin enqueues in a long transaction of its own, and another holds a row locked: what is
+    committed and free is parked and claimed meanwhile, the rest the next time."""
+    for number in range(2):
+        site.add("py_hook", [number], at=NOW - 60 + number)
+    other = server.admin(site.name)
+    other.autocommit(False)
+    other.cursor().execute(f"SELECT * FROM {ACTIONS} WHERE action_id = 1 FOR UPDATE")
+    other.cursor().execute(
+        f"INSERT INTO {ACTIONS} (hook, status, args) VALUES ('py_hook', 'pending', '[]')"
+    )
+    with server.frozen(NOW):
+        database = engine.database()
+        database.send("SET innodb_lock_wait_timeout = 1", {})
+        claim = engine.source(database).claim(25)
+        assert [a.id for a in claim.actions] == [2]
+        other.rollback()
+        claim = engine.source(database).claim(25)
+        assert [a.id for a in claim.actions] == [1]
+    other.close()
+
+
 def test_only_hooks_that_are_installed_are_swept(site, server, engine):
     """A hook that has a handler here and is not among those written down stays PHP's."""
     install(site, "py_hook", "py_elsewhere")
