@@ -124,7 +124,7 @@ class Parked(Native):
                 tx.later(self.queries["park"], ids=ids_of(free))
 
         with suppress(TooBusy):
-            database.unit(unit, tries=1)
+            database.unit(unit, tries=2)  # one more than where packets are refused
 
     def lock_expired(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
         return tx.query(self.queries["lock_expired"], ids=ids)

@@ -165,7 +165,7 @@ def refuse():
 @pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])
 def test_a_claim_whose_commit_had_no_answer_is_taken_once(after, site, server, engine):
     """The rows are claimed under one id, and no claims row of the other try is left."""
-    site.add("py_hook", at=NOW - 60)
+    site.add("py_hook", at=NOW - 60, scheduled_date_gmt=engine.due_column(NOW - 60))
     with server.frozen(NOW):
         database = engine.database()
         source = engine.source(database)

@@ -17,6 +17,7 @@ from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement
 from runner.operations.safety import check_mode
 from runner.site import discover
 from runner.sources.leases import is_parked
+from runner.sources.ownership import Candidate, Found
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 ACTIONS = "wp_actionscheduler_actions"
@@ -227,6 +228,29 @@ def test_two_that_saw_the_same_rows_hold_them_once(site, server, engine):
         assert (second.claim(2), second.contended) == (None, True)
     assert {held["claim_id"] for held in site.own("held")} == {one.id}
     assert len(site.own("leases")) == 1
+
+
+def test_what_is_held_again_is_not_taken_back(site, server, engine):
+    """Seen as abandoned, then its lease was renewed before our lock: the holder keeps it."""
+    site.add("py_hook", at=NOW - 60)
+    with server.frozen(NOW):
+        holder, other = engine.source(), engine.source()
+        claim = holder.claim(25)
+        holder.advance(claim, [], claim.actions)
+        seen = Found(due=(), expired=(Candidate(1, (10, 1, "", 1)),), now=float(NOW))
+        other._ownership.find = lambda *_, **__: seen
+        assert other.claim(25, expired=True) is None
+        held = holder.advance(claim, [Settlement(claim.actions[0], Completed())], [])
+    assert (len(held.settled), held.lost) == (1, ())
+
+
+def test_what_php_claimed_after_the_look_is_not_parked(site, server, engine):
+    """The sweep has seen it free; under the lock it is PHP's."""
+    site.add("py_hook", at=NOW - 60, claim_id=7)
+    before = site.row(1)
+    with server.frozen(NOW):
+        engine.source()._ownership._park(engine.database(), [1], ["py_hook"])
+    assert site.row(1) == before
 
 
 @pytest.mark.parametrize("lost", ["held", "leases"])
