@@ -32,6 +32,16 @@ NORMAL_PRIORITY = 10
 NEWEST_SCHEMA = 9
 """Newest version of the store's tables that is known here."""
 
+PARKED_YEARS = 800
+"""A parked action's date is moved by two full cycles of the calendar, so that leap days stay right:
+PHP's runner does not take it, and all else that PHP asks about it is answered as before."""
+
+PARKED_FROM = "2800-01-01 00:00:00"
+"""From this date on a date counts as parked. An earlier one than the year 2000 is parked here."""
+
+PARKED_UNTIL = "9200"
+"""Dates from this year on cannot be parked, and stay as they are."""
+
 CREATED = "action created"
 STARTED = f"action started via {CONTEXT}"
 COMPLETE = f"action complete via {CONTEXT}"
@@ -49,6 +59,18 @@ NOT_CALLED = f"action start taken back via {CONTEXT}: its handler was not called
 
 LONGEST_LOG = 60_000
 """Bytes of a log line: the column is TEXT (65,535 bytes)."""
+
+
+def parked(date: str) -> str:
+    """The date (UTC, as text) by which PHP's runner leaves an action alone."""
+    if date >= PARKED_UNTIL:
+        return date
+    return max(f"{int(date[:4]) + PARKED_YEARS:04}{date[4:]}", PARKED_FROM)
+
+
+def true_date(date: str) -> str:
+    """The date that is meant, of one that may be parked."""
+    return date if date < PARKED_FROM else f"{int(date[:4]) - PARKED_YEARS:04}{date[4:]}"
 
 
 def failed(why: str) -> str:

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypedDict
 
 from runner.core.clock import SystemClock
 from runner.core.errors import Busy, DatabaseError, UsageError
 from runner.core.summary import Summary
-from runner.operations.safety import check_mode
+from runner.operations.safety import check_mode, parks
 from runner.site import action_queries, check_prefix, discover
 from runner.sources.leases import Leases
 from runner.sources.ownership import Chosen, Native
+from runner.sources.parked import Parked, ParkedChosen
 from runner.storage.db import Database
 from runner.storage.drivers import driver_of
 from runner.storage.queries import Queries
@@ -118,20 +119,38 @@ class App:
         ids: Sequence[int] | None = None,
     ) -> Native:
         """Which rows are ours: those of the hooks that have a handler here."""
-        queries = action_queries(site, database.dialect)
-        hooks = self.handlers.hooks
         leases = Leases.of(site, database.dialect, settings.lease)
+        beside_php = leases is not None and parks(settings.mode, site)
+        queries = action_queries(site, database.dialect, parked=beside_php)
+        hooks = self.handlers.hooks
         if ids is not None:
-            return Chosen(queries, hooks, ids, expiry=settings.expiry, leases=leases)
-        return Native(
-            queries,
-            hooks,
-            expiry=settings.expiry,
+            chosen = ParkedChosen if beside_php else Chosen
+            return chosen(queries, hooks, ids, expiry=settings.expiry, leases=leases)
+        indexed = site.shape.claim_index is not None
+        filters = _Filters(
             groups=_group_ids(database, queries, settings.groups, must_exist=True),
             excluded=_group_ids(database, queries, settings.exclude_groups, must_exist=False),
-            urgent=site.shape.claim_index is not None,
-            leases=leases,
         )
+        if leases and beside_php:
+            return Parked(
+                queries,
+                hooks,
+                expiry=settings.expiry,
+                leases=leases,
+                parks=site.installed.hooks if site.installed else None,
+                indexed=indexed,
+                **filters,
+            )
+        return Native(
+            queries, hooks, expiry=settings.expiry, urgent=indexed, leases=leases, **filters
+        )
+
+
+class _Filters(TypedDict):
+    """Group ids that are wanted, or not wanted."""
+
+    groups: list[int] | None
+    excluded: list[int] | None
 
 
 def _take_again(database: Database, lock: str) -> None:

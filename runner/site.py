@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from runner.storage.db import Database, Row
 
 
-OWN_TABLES = ("migrations", "workers", "leases", "attempts")
+OWN_TABLES = ("migrations", "workers", "leases", "attempts", "held")
 """The runner's own, made by `runner migrate`."""
 
-OWN_SCHEMA = 1
+OWN_SCHEMA = 2
 """Number of the newest migration in `sql/schema`."""
+
+
+INSTALLED = "wp_action_runner"
+"""WordPress option that names, as JSON, the hooks which are Python's beside a live PHP runner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,18 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True)
+class Installed:
+    """What was written down when the runner was installed beside PHP's: `hooks` are Python's."""
+
+    hooks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Facts read at connect. `schema` is the store's version option, empty when there is none;
     `php_scheduled` says whether WP-Cron holds the event that starts PHP's own runner; `migrated`
-    whether the runner's own tables are all there."""
+    whether the runner's own tables are all there; `installed` is None where PHP's runner does not
+    know of ours."""
 
     tables: Tables
     shape: Shape
@@ -58,6 +70,7 @@ class Site:
     skip_locked: bool
     log_charset: str
     migrated: bool = False
+    installed: Installed | None = None
 
 
 def check_prefix(prefix: str) -> Tables:
@@ -94,7 +107,23 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         skip_locked=has_skip_locked(server),
         log_charset=_log_charset(facts),
         migrated=_migrated(database, tables, facts),
+        installed=_installed(options.get(INSTALLED, "")),
     )
+
+
+def _installed(text: str) -> Installed | None:
+    if not text:
+        return None
+    import json  # noqa: PLC0415  only where there is something to read
+
+    try:
+        found = json.loads(text)
+        return Installed(frozenset(str(hook) for hook in found["hooks"]))
+    except (ValueError, LookupError, TypeError) as error:
+        raise SiteError(
+            f"option {INSTALLED} cannot be read ({type(error).__name__}: {error}): it tells which"
+            " hooks Python handles beside PHP's runner, so nothing is done without it"
+        ) from error
 
 
 def _migrated(database: Database, tables: Tables, facts: list[Row]) -> bool:
@@ -124,7 +153,8 @@ def _facts(database: Database, queries: Queries, tables: Tables, lock: str | Non
         parts.append(queries["named_lock"])
     database.connect()
     try:
-        return database.query("\nUNION ALL\n".join(parts), tables=names, lock=lock)
+        text = "\nUNION ALL\n".join(parts)
+        return database.query(text, tables=names, lock=lock, installed=INSTALLED)
     except DatabaseError as error:
         # Without an options table, or the right to read it, say what the rest looks like first.
         _shape(database.query(queries["probe"], tables=names), tables)
@@ -194,9 +224,18 @@ def has_skip_locked(server: str) -> bool:
     return version >= ((10, 6, 0) if "MariaDB" in server else (8, 0, 1))
 
 
-def action_queries(site: Site, dialect: str) -> Queries:
-    """The statements on Action Scheduler's tables, made for this site."""
-    return Queries("action_scheduler.sql", dialect, identifiers(site, dialect))
+def action_queries(site: Site, dialect: str, *, parked: bool = False) -> Queries:
+    """The statements on Action Scheduler's tables, made for this site; with `parked`, those that
+    hold rows beside a live PHP runner."""
+    over = "parked.sql" if parked else ""
+    return Queries("action_scheduler.sql", dialect, identifiers(site, dialect), over=over)
+
+
+_TRUE_DATE = (
+    "CASE WHEN scheduled_date_gmt >= '2800-01-01' THEN scheduled_date_gmt - INTERVAL 800 YEAR"
+    " ELSE scheduled_date_gmt END"
+)
+"""Of an action that may be parked. In a SQLite file none is: no PHP runner works there."""
 
 
 def identifiers(site: Site, dialect: str) -> dict[str, str]:
@@ -213,6 +252,9 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         "retention_index": hint(found.retention_index),
         "now": "UNIX_TIMESTAMP(NOW(6))" if mysql else "UNIX_TIMESTAMP()",
         "dual": "FROM DUAL" if mysql else "",
+        "row_count": "ROW_COUNT()" if mysql else "changes()",
+        "true_date": _TRUE_DATE if mysql else "scheduled_date_gmt",
+        "parked_now": "UTC_TIMESTAMP() + INTERVAL 800 YEAR" if mysql else "'2800-01-01'",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
         "lock": "FOR UPDATE" if mysql else "",
         "lock_free": ("FOR UPDATE SKIP LOCKED" if site.skip_locked else "FOR UPDATE")

@@ -115,6 +115,8 @@ SELECT group_id, slug FROM {groups} WHERE slug IN (:slugs) ORDER BY group_id
 
 -- name: turn
 -- Settles what finished and begins what is next, in one statement, only where the claim holds.
+-- Here and below, a write that follows another in one packet matches nothing unless the one before
+-- it matched the right number of rows: so the last one's number proves them all.
 -- Assignments run left to right in MySQL: `status` comes last, since the others read it.
 UPDATE {actions} {by_key}
 SET last_attempt_gmt = UTC_TIMESTAMP(),
@@ -124,11 +126,13 @@ SET last_attempt_gmt = UTC_TIMESTAMP(),
 WHERE action_id IN (:ids) AND claim_id = :claim
   AND ((status = 'in-progress' AND action_id IN (:finished))
     OR (status = 'pending' AND action_id IN (:starting)))
+  AND (:unchecked OR {row_count} = :matched)
 
 -- name: unbegin
 -- Takes back a mark that was made ahead: the action did not begin. Still under the claim.
 UPDATE {actions} {by_key} SET attempts = attempts - 1, status = 'pending'
 WHERE action_id IN (:ids) AND claim_id = :claim AND status = 'in-progress'
+  AND (:unchecked OR {row_count} = :matched)
 
 -- name: postpone
 -- Pending again, later: retried or snoozed. The schedule goes with the date, since WordPress
@@ -139,6 +143,7 @@ SET status = 'pending', claim_id = 0, attempts = :attempts, schedule = :schedule
   last_attempt_gmt = UTC_TIMESTAMP(),
   last_attempt_local = FROM_UNIXTIME(UNIX_TIMESTAMP() + :offset)
 WHERE action_id IN (:ids) AND claim_id = :claim AND status = 'in-progress'
+  AND (:unchecked OR {row_count} = :matched)
 
 -- name: begun
 -- A running action, whole, if the claim holds it; without a lock, since heartbeats must not wait.
@@ -167,13 +172,7 @@ VALUES (:id, :message, UTC_TIMESTAMP(), FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_of
 -- and everything is undone. So a turn needs no answer before its COMMIT, and travels in one packet.
 -- Only the first row is checked: a trigger of the site's would change the number for the next.
 INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)
-VALUES (CASE WHEN :unchecked OR ROW_COUNT() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
-  FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_offset))
-
--- name: log_if_matched@sqlite
--- The same for SQLite.
-INSERT INTO {logs} (action_id, message, log_date_gmt, log_date_local)
-VALUES (CASE WHEN :unchecked OR changes() = :matched THEN :id END, :message, UTC_TIMESTAMP(),
+VALUES (CASE WHEN :unchecked OR {row_count} = :matched THEN :id END, :message, UTC_TIMESTAMP(),
   FROM_UNIXTIME(UNIX_TIMESTAMP() + :log_offset))
 
 -- name: next_instance

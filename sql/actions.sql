@@ -9,11 +9,28 @@ SELECT UNIX_TIMESTAMP() AS now
 -- Ids of the actions that a filter lets through, in order: a sort, if any, moves ids alone.
 SELECT action_id FROM {actions} WHERE /*where*/ ORDER BY /*order*/ LIMIT :limit OFFSET :offset
 
--- name: pick_of_hook
--- The same for one status of a hook by date, a range of its index. Left to itself, MySQL now and
--- then reads the index of all dates instead, and with it every finished action.
-SELECT action_id FROM {actions} {hook_index}
-WHERE /*where*/ ORDER BY /*order*/ LIMIT :limit OFFSET :offset
+-- name: index_of_hook
+-- For one status of a hook by date, a range of its index. Left to itself, MySQL now and then reads
+-- the index of all dates instead, and with it every finished action.
+{hook_index}
+
+-- name: pick_by_date
+-- The same in the order of the true dates: the parked ones and the others are two ranges, each read
+-- in its order.
+SELECT action_id FROM (
+  SELECT * FROM (
+    SELECT action_id, scheduled_date_gmt FROM {actions} /*index*/
+    WHERE (/*where*/) AND (scheduled_date_gmt < '2800-01-01' OR scheduled_date_gmt IS NULL)
+    ORDER BY /*order*/ LIMIT :last
+  ) AS plain
+  UNION ALL
+  SELECT action_id, {true_date} FROM (
+    SELECT action_id, scheduled_date_gmt FROM {actions} /*index*/
+    WHERE (/*where*/) AND scheduled_date_gmt >= '2800-01-01'
+    ORDER BY /*order*/ LIMIT :last
+  ) AS parked
+) AS picked
+ORDER BY /*order*/ LIMIT :limit OFFSET :offset
 
 -- name: how_many
 -- How many a filter lets through, counted no further than :limit.
@@ -52,8 +69,9 @@ claim_id = 0
 claim_id = :claim
 
 -- name: only_scheduled
--- A bound on the date it is due.
-scheduled_date_gmt /*compare*/ :scheduled
+-- A bound on the date it is due, parked or not.
+((scheduled_date_gmt < '2800-01-01' AND scheduled_date_gmt /*compare*/ :scheduled)
+  OR (scheduled_date_gmt >= '2800-01-01' AND scheduled_date_gmt /*compare*/ :parked))
 
 -- name: only_modified
 -- A bound on the date it was last touched by a run; rows that none has touched have a zero date.

@@ -61,14 +61,21 @@ WHERE action_id IN (:ids) AND (
 {lock_free}
 
 -- name: ended
--- Claims whose lease ran out and that hold nothing any more.
+-- Claims whose lease ran out and that hold nothing any more, neither by their id in the rows nor,
+-- of parked ones, in the table of held actions.
 SELECT l.claim_id FROM {leases} AS l
 WHERE l.expires_at < UTC_TIMESTAMP() AND (
   SELECT COUNT(*) FROM {actions} AS a {claim_index}
   WHERE a.claim_id = l.claim_id AND (a.status IN ('pending', 'in-progress') OR (a.status = 'failed'
     AND (SELECT COUNT(*) FROM {attempts} AS t
       WHERE t.action_id = a.action_id AND t.claim_id = a.claim_id) = 0))) = 0
+  AND NOT EXISTS (SELECT 1 FROM {held} AS h JOIN {actions} AS a ON a.action_id = h.action_id
+    WHERE h.claim_id = l.claim_id AND a.status IN ('pending', 'in-progress'))
 ORDER BY l.claim_id
+
+-- name: end_held
+-- What was held of actions that are over, or gone.
+DELETE FROM {held} WHERE claim_id IN (:claims)
 
 -- name: end_claims
 -- Their own rows go too.

@@ -6,20 +6,26 @@ SELECT action_id, status, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
 WHERE action_id IN (:ids) {lock}
 
 -- name: cancel
--- They will not run.
-UPDATE {actions} {by_key} SET status = 'canceled' {release_unique_key}
+-- They will not run, and have their true dates.
+UPDATE {actions} {by_key}
+SET status = 'canceled', scheduled_date_gmt = {true_date} {release_unique_key}
 WHERE action_id IN (:ids) AND status = 'pending'
 
 -- name: retry
 -- Pending again, due now, as an action that was never tried and does not recur: its chain went on,
--- or was ended, with it.
+-- or was ended, with it. Parked where its hook is Python's beside a live PHP runner.
 UPDATE {actions} {by_key} SET status = 'pending', claim_id = 0, attempts = 0, schedule = :schedule,
-  scheduled_date_gmt = :gmt, scheduled_date_local = :local
+  scheduled_date_gmt = CASE WHEN HEX(hook) IN (:parked_hooks) THEN :parked ELSE :gmt END,
+  scheduled_date_local = :local
 WHERE action_id IN (:ids)
 
 -- name: delete_attempts
 -- What the runner recorded of them, where it has its own tables.
 DELETE FROM {attempts} WHERE action_id IN (:ids)
+
+-- name: delete_held
+-- Nobody holds them any more: a worker finds that it lost them.
+DELETE FROM {held} WHERE action_id IN (:ids)
 
 -- name: old_attempts
 -- Attempts that ended long ago, their actions perhaps gone by another hand.

@@ -1,25 +1,36 @@
 -- What `runner status` shows. Reads only.
 
 -- name: counts
--- Actions by status, all of them and those of the given hooks.
-SELECT status, COUNT(*) AS actions, SUM(CASE WHEN HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END) AS ours
+-- Actions by status, all of them, those of the given hooks, and those that are parked.
+SELECT status, COUNT(*) AS actions, SUM(CASE WHEN HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END) AS ours,
+  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' THEN 1 ELSE 0 END) AS parked,
+  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' AND HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END)
+    AS ours_parked
 FROM {actions} GROUP BY status
 
 -- name: due
 -- What should be running by now.
 SELECT COUNT(*) AS actions, SUM(CASE WHEN HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END) AS ours,
-  MIN(CASE WHEN scheduled_date_gmt > '0001-01-01' THEN scheduled_date_gmt END) AS oldest,
+  MIN(CASE WHEN scheduled_date_gmt > '0001-01-01' THEN {true_date} END) AS oldest,
   MAX(UNIX_TIMESTAMP()) AS now
 FROM {actions}
-WHERE status = 'pending' AND scheduled_date_gmt <= UTC_TIMESTAMP()
+WHERE status = 'pending' AND (scheduled_date_gmt <= UTC_TIMESTAMP()
+  OR scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now})
 
 -- name: due_of_hooks
 -- How many actions a run has before it.
 SELECT COUNT(*) AS actions FROM {actions}
-WHERE status = 'pending' AND claim_id = 0 AND scheduled_date_gmt <= UTC_TIMESTAMP()
+WHERE status = 'pending' AND claim_id = 0 AND (scheduled_date_gmt <= UTC_TIMESTAMP()
+    OR scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now})
   AND HEX(hook) IN (:hooks_hex)
 
 -- name: next_due
 -- The next action that is not due yet.
-SELECT MIN(scheduled_date_gmt) AS next FROM {actions}
-WHERE status = 'pending' AND scheduled_date_gmt > UTC_TIMESTAMP()
+SELECT MIN({true_date}) AS next FROM (
+  SELECT MIN(scheduled_date_gmt) AS scheduled_date_gmt FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt > UTC_TIMESTAMP()
+    AND scheduled_date_gmt < '2800-01-01'
+  UNION ALL
+  SELECT MIN(scheduled_date_gmt) FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt > {parked_now}
+) AS soonest

@@ -46,6 +46,8 @@ def _text(shown: Snapshot) -> str:
     ]
     for status, count in shown.statuses.items():
         lines.append(f"{printable(status):<12}{count.all:>10}{count.ours:>24}")
+    if shown.parked.all:
+        lines.append(f"{'parked':<12}{shown.parked.all:>10}{shown.parked.ours:>24}")
     lines.append(f"{'due now':<12}{shown.due.all:>10}{shown.due.ours:>24}")
     lines.append("")
     if shown.oldest_due_gmt and shown.oldest_due_seconds is not None:

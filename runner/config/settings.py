@@ -20,7 +20,7 @@ from runner.storage.dsn import TLS, parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MODES = ("auto", "native")
+MODES = ("auto", "native", "parked")
 LOG_FORMATS = ("text", "json")
 LONGEST = 31_536_000
 """Seconds of the longest duration: a year."""
@@ -201,7 +201,8 @@ class Settings:
     )  # fmt: skip
     mode: str = _chosen(
         "auto", "run", MODES,
-        "auto refuses where PHP's runner may be alive; native says that it is off.",
+        "native says that PHP's runner is off, parked works beside it; auto is parked where the"
+        " runner was installed for that, and else refuses where PHP's may be alive.",
     )  # fmt: skip
     batch_size: int = _count(25, "Actions claimed at a time.", least=1, most=1000)
     batches: int = _count(0, "Batches to run; 0 is all.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from compat.action_scheduler import parked, true_date
 from compat.args import ArgsError, decode
 from compat.site_time import ZERO, sql_date
 from runner.site import identifiers
@@ -80,7 +81,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class StoredAction:
-    """One row as it stands, readable or not. Dates are texts in UTC.
+    """One row as it stands, readable or not. Dates are texts in UTC; that of a parked row is the
+    true one.
 
     `args` is the column's text, or None, where it cannot be read; `schedule` is None then.
     `problems` says what cannot be read. `last_attempt_gmt` is None when there was none.
@@ -126,9 +128,12 @@ class Actions:
         way = "DESC" if page.descending else "ASC"
         columns = ORDERS[page.order] if page.stable else ORDERS[page.order][:-1]
         order = ", ".join(f"{column} {way}" for column in columns)
-        pick = self._queries["pick_of_hook" if _walks_hook(wanted, page) else "pick"]
-        text = pick.replace("/*where*/", where).replace("/*order*/", order)
-        rows = self._database.query(text, limit=page.limit, offset=page.offset, **values)
+        text = self._queries["pick_by_date" if page.order == "date" else "pick"]
+        index = self._queries["index_of_hook"] if _walks_hook(wanted, page) else ""
+        text = text.replace("/*where*/", where).replace("/*order*/", order)
+        text = text.replace("/*index*/", index)
+        last = min(page.limit + page.offset, ALL)
+        rows = self._database.query(text, limit=page.limit, offset=page.offset, last=last, **values)
         return [row["action_id"] for row in rows]
 
     def count(self, wanted: Filter, *, at_most: int = ALL) -> int:
@@ -171,8 +176,9 @@ class Actions:
         ):
             for number, bound in enumerate(bounds):
                 text = self._queries[condition].replace("/*compare*/", bound.compare)
-                parts.append(numbered(text, [name], number))
-                values[f"{name}_{number}"] = sql_date(bound.epoch)
+                parts.append(numbered(text, [name, "parked"], number))
+                date = sql_date(bound.epoch)
+                values |= {f"{name}_{number}": date, f"parked_{number}": parked(date)}
         return " AND ".join(parts or [self._queries["only_any"]]), values
 
     def _groups(self, slug: str | None) -> list[int] | None:
@@ -202,7 +208,7 @@ def _stored(row: Row) -> StoredAction:
         schedule = schedule_of(row["schedule"])
     except Unreadable as error:
         problems.append(str(error))
-    attempted = row["last_attempt_gmt"]
+    attempted, scheduled = row["last_attempt_gmt"], row["scheduled_date_gmt"]
     return StoredAction(
         id=row["action_id"],
         hook=row["hook"],
@@ -211,7 +217,7 @@ def _stored(row: Row) -> StoredAction:
         priority=row["priority"],
         args=args,
         schedule=schedule,
-        scheduled_gmt=row["scheduled_date_gmt"],
+        scheduled_gmt=scheduled and true_date(scheduled),
         last_attempt_gmt=None if attempted == ZERO else attempted,
         attempts=row["attempts"],
         claim_id=row["claim_id"],

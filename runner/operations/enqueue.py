@@ -6,7 +6,7 @@ import hashlib
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from compat.action_scheduler import CREATED
+from compat.action_scheduler import CREATED, parked
 from compat.site_time import sql_date
 from runner.core.errors import EnqueueError, TooBusy
 from runner.core.new_action import NewAction
@@ -49,6 +49,7 @@ class Enqueue:
     def __init__(self, database: Database, site: Site) -> None:
         self._database = database
         self._zone = site.zone
+        self._parks = site.installed.hooks if site.installed else frozenset()
         place = f"{database.driver.home}\0{site.tables.prefix}"
         self._lock = "runner:groups:" + hashlib.sha256(place.encode()).hexdigest()[:32]
         self._queries = Queries(
@@ -85,7 +86,11 @@ class Enqueue:
 
     def _rows(self, wanted: Sequence[NewAction], now: int) -> list[Row]:
         """Raises EnqueueError, when nothing is written yet."""
-        return [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
+        rows = [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
+        for row in rows:
+            if row["hook"] in self._parks:
+                row["gmt"] = parked(str(row["gmt"]))
+        return rows
 
     def _look(self, slugs: Sequence[str]) -> tuple[dict[str, Any], int]:
         """Ids of groups by slug, None where there is none yet, and the database's time."""

@@ -15,7 +15,7 @@ from compat.site_time import sql_date
 from runner.core.model import Status
 from runner.site import action_queries, identifiers
 from runner.sources.journal import Journal
-from runner.storage.queries import Queries
+from runner.storage.queries import Queries, hooks_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +60,8 @@ def retry(database: Database, site: Site, ids: Sequence[int]) -> list[int]:
             ids=some,
             schedule=simple(now).to_bytes().decode(),
             gmt=sql_date(now),
+            parked=texts.parked(sql_date(now)),
+            parked_hooks=hooks_hex(site.installed.hooks if site.installed else ()),
             local=site.zone.local(now),
         )
         journal.write(tx, [(id_, texts.AGAIN) for id_ in some], now)
@@ -81,6 +83,7 @@ def delete(
     def write(tx: Transaction, some: list[int], _now: int) -> None:
         if site.migrated:
             tx.execute(queries["delete_attempts"], ids=some)
+            tx.execute(queries["delete_held"], ids=some)
         tx.execute(queries["delete_logs"], ids=some)
         tx.execute(queries["delete"], ids=some)
 

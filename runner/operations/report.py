@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from compat.site_time import epoch_of
 from runner.core.model import Status
+from runner.site import identifiers
 from runner.storage.queries import Queries, hooks_hex
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The queue at one moment. `oldest_due_seconds` is how late the oldest due action is."""
+    """The queue at one moment, with true dates. `parked` are the pending actions that PHP's runner
+    is kept from; `oldest_due_seconds` is how late the oldest due action is."""
 
     site: str
     prefix: str
@@ -36,6 +38,7 @@ class Snapshot:
     php_runner: str
     migrated: bool
     statuses: dict[str, Count]
+    parked: Count
     due: Count
     oldest_due_gmt: str | None
     oldest_due_seconds: int | None
@@ -47,10 +50,11 @@ class Snapshot:
 
 def snapshot(database: Database, site: Site, hooks: Sequence[str]) -> Snapshot:
     """Reads the queue's state."""
-    queries = Queries("report.sql", database.dialect, site.tables.identifiers())
+    queries = Queries("report.sql", database.dialect, identifiers(site, database.dialect))
     ours = hooks_hex(hooks)
     rows = database.query(queries["counts"], hooks_hex=ours)
     due = database.query(queries["due"], hooks_hex=ours)[0]
+    parked = [row for row in rows if row["status"] == Status.PENDING]
     counts = {str(row["status"]): Count(int(row["actions"]), int(row["ours"])) for row in rows}
     oldest = epoch_of(due["oldest"])
     return Snapshot(
@@ -62,6 +66,10 @@ def snapshot(database: Database, site: Site, hooks: Sequence[str]) -> Snapshot:
         php_runner="may be alive" if site.php_scheduled else "not scheduled",
         migrated=site.migrated,
         statuses={status: counts.get(status, Count(0, 0)) for status in [*Status, *counts]},
+        parked=Count(
+            sum(int(row["parked"]) for row in parked),
+            sum(int(row["ours_parked"]) for row in parked),
+        ),
         due=Count(int(due["actions"]), int(due["ours"] or 0)),
         oldest_due_gmt=due["oldest"],
         oldest_due_seconds=None if oldest is None else int(due["now"]) - oldest,
@@ -71,5 +79,5 @@ def snapshot(database: Database, site: Site, hooks: Sequence[str]) -> Snapshot:
 
 def due_count(database: Database, site: Site, hooks: Sequence[str]) -> int:
     """How many actions of these hooks are due."""
-    queries = Queries("report.sql", database.dialect, site.tables.identifiers())
+    queries = Queries("report.sql", database.dialect, identifiers(site, database.dialect))
     return int(database.query(queries["due_of_hooks"], hooks_hex=hooks_hex(hooks))[0]["actions"])

@@ -17,7 +17,7 @@ from runner.core.limits import peak_memory
 from runner.core.model import Attempt, Claim, Completed, Settlement, Step
 from runner.site import action_queries, check_prefix, discover
 from runner.sources.journal import Journal
-from runner.sources.leases import Leases
+from runner.sources.leases import Leases, is_parked
 from runner.sources.rows import to_action
 from runner.sources.turn import Turn
 from runner.storage.db import Conflict, LostConnection, TransactionEnded, Unmatched
@@ -64,17 +64,18 @@ class DatabaseSettler:
     def rest(self) -> None:
         self._database.rest()
 
-    def _site(self) -> tuple[Journal, Leases | None]:
-        """What writes log lines and attempts here."""
+    def _site(self, claim: int) -> tuple[Journal, Leases | None]:
+        """What writes log lines and attempts here. All claims of a process are of one kind."""
         if self._known is None:
             site, dialect = discover(self._database, self._tables), self._database.dialect
-            journal = Journal(action_queries(site, dialect), site.zone, site.log_charset)
+            queries = action_queries(site, dialect, parked=is_parked(claim))
+            journal = Journal(queries, site.zone, site.log_charset)
             self._known = journal, Leases.of(site, dialect)
         return self._known
 
     def _begin(self, call: Settling) -> Claim:
         """Opens the transaction; what the claim has lost already is not even begun."""
-        job, text = call.job, self._site()[0].queries["begun"]
+        job, text = call.job, self._site(call.job.claim)[0].queries["begun"]
         rows = self._database.begin(text, id=job.id, claim=job.claim)
         if not rows:
             self._database.roll_back()
@@ -98,7 +99,9 @@ class DatabaseSettler:
         settlement = Settlement(
             attempt.action, Completed(), call.job.marked_ahead, attempt=attempt, note=note
         )
-        return Turn(*self._site(), claim, Step((settlement,)), claim.database_time(monotonic))
+        return Turn(
+            *self._site(claim.id), claim, Step((settlement,)), claim.database_time(monotonic)
+        )
 
     def _end(self, call: Settling, turn: Turn) -> None:
         try:

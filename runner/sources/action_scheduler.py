@@ -109,10 +109,10 @@ class ActionScheduler:
     ) -> Claim:
         offset = self._zone.attempt_offset(now)
         waiting = [row for row in rows if row["claim_id"] and row["status"] == Status.PENDING]
-        self._reset(tx, [row["action_id"] for row in waiting], now)
+        self._reset(tx, waiting, now)
         ours = [row for row in rows if row not in waiting]
         self._revive(tx, [row["action_id"] for row in ours if row["status"] == Status.FAILED], now)
-        token = self._ownership.mark(tx, [row["action_id"] for row in ours], offset) if ours else 0
+        token = self._ownership.mark(tx, ours, offset) if ours else 0
         tokens.append(token)
         if self._leases and any(row["claim_id"] for row in rows):
             self._leases.end_dead(tx)
@@ -128,10 +128,10 @@ class ActionScheduler:
             corrupt=corrupt,
         )
 
-    def _reset(self, tx: Transaction, ids: list[int], now: float) -> None:
-        if ids:
-            tx.execute(self._queries["unmark"], ids=ids)
-            self._journal.write(tx, [(id_, RESET) for id_ in ids], now)
+    def _reset(self, tx: Transaction, rows: list[Row], now: float) -> None:
+        if rows:
+            self._ownership.unmark(tx, rows)
+            self._journal.write(tx, [(row["action_id"], RESET) for row in rows], now)
 
     def _revive(self, tx: Transaction, ids: list[int], now: float) -> None:
         """Action Scheduler's cleaner failed them while their worker's lease was open."""
@@ -233,18 +233,11 @@ class ActionScheduler:
 
         Tried once: a missed beat is no reason to end a healthy handler, the next one follows.
         """
-        now = claim.database_time(self._database.clock.monotonic())
-        offset = self._zone.attempt_offset(now)
         if not ids:
             return []
-        if self._leases:
-            self._leases.renew(self._database, claim.id)
-        values = {"claim": claim.id, "ids": list(ids)}
-        matched = self._database.try_write(self._queries["beat"], offset=offset, **values)
-        if matched is None or matched == len(ids):
-            return []
-        rows = self._database.try_query(self._queries["still_held"], **values)
-        return [] if rows is None else sorted({*ids} - {row["action_id"] for row in rows})
+        now = claim.database_time(self._database.clock.monotonic())
+        offset = self._zone.attempt_offset(now)
+        return self._ownership.beat(self._database, claim.id, ids, offset)
 
     def release(self, claim: Claim, left: Sequence[Action], *, begun: bool = False) -> None:
         """Hands back the actions that were not begun, and ends the claim. With `begun` it could

@@ -9,6 +9,7 @@ told from one that we did.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
@@ -35,6 +36,20 @@ WORDS: Mapping[type[Outcome], str] = {
 """What an attempt came to, as it is recorded."""
 
 _LONGEST_ERROR = 191
+
+_PARKED = 1 << 62
+"""Tokens of claims on parked actions begin here: Action Scheduler's own ids never come so far."""
+
+
+def new_token() -> int:
+    """A token for a claim on parked actions, unlike any before. Drawn and not counted: a counter of
+    the server's may begin anew after a restart, and a frozen holder's token must never return."""
+    return _PARKED + SystemRandom().getrandbits(61)
+
+
+def is_parked(token: int) -> bool:
+    """Whether a claim of this token holds parked actions."""
+    return token >= _PARKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,7 @@ class Leases:
         ended = [row["claim_id"] for row in tx.query(self.queries["ended"])]
         if ended:
             tx.later(self.queries["end_leases"], claims=ended)
+            tx.later(self.queries["end_held"], claims=ended)
             tx.later(self.queries["end_claims"], claims=ended)
 
     def lock(self, tx: Transaction, ids: Sequence[int], expiry: int) -> list[Row]:

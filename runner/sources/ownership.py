@@ -1,8 +1,9 @@
 """How a row of ours is found, marked and handed back.
 
-`Native` is Action Scheduler's own claim protocol, for a site whose PHP runner is off: the claim's
-id in `claim_id` is both mark and token. Beside a live PHP runner it must not be used: its claim
-stops PHP's queue, and PHP fails the hooks it does not know.
+There are two ways. `Native` is Action Scheduler's own claim protocol, for a site whose PHP runner
+is off: the claim's id in `claim_id` is both mark and token. Beside a live PHP runner it must not be
+used: its claim stops PHP's queue, and PHP fails the hooks it does not know. `Parked` is for there
+(see `parked`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ HOOKS_A_STATEMENT = 64
 
 NORMAL_PRIORITY = 10
 """Action Scheduler's default; lower numbers come first."""
+
+URGENCIES = {f"urgency_{priority}": priority for priority in range(NORMAL_PRIORITY)}
+"""The values of the branches for urgent rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +89,37 @@ class Native:
     def find(self, database: Database, limit: int, *, expired: bool) -> Found:
         """Sees up to `limit` rows that are due, and those that a dead worker left."""
         rows: list[Row] = []
-        for number, hooks in enumerate(_chunks(self._hooks, HOOKS_A_STATEMENT)):
+        for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
             text, values = self._union(hooks, expired=expired, urgent=number == 0)
             rows += database.query(text, limit=limit, **values)
-        return Found(
-            due=_best(rows, "due", limit),
-            expired=_best(rows, "expired", limit),
-            now=float(rows[0]["now"]) if rows else 0.0,
-        )
+        return found_in(rows, limit)
 
     def _union(
         self, hooks: Sequence[str], *, expired: bool, urgent: bool
     ) -> tuple[str, dict[str, object]]:
-        due = self._filtered(self.queries["due"])
-        parts = [numbered(due, ["hook"], i) for i in range(len(hooks))]
+        parts = self._each("due", len(hooks))
         values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
         values |= {"groups": self._groups or self._excluded}
         values |= {"hooks_hex": hooks_hex(self._hooks)}
         if urgent and self._urgent:
-            text = self._filtered(self.queries["urgent"])
-            parts += [numbered(text, ["urgency"], p) for p in range(NORMAL_PRIORITY)]
-            values |= {f"urgency_{p}": p for p in range(NORMAL_PRIORITY)}
+            parts += self._urgent_parts()
+            values |= URGENCIES
         if expired:
             parts.append(self._filtered(self.queries["expired"]))
             values["expiry"] = self.expiry
         if expired and self.leases:
             parts.append(self._filtered(self.leases.queries["orphaned"]))
         return self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts)), values
+
+    def _urgent_parts(self) -> list[str]:
+        """A branch for each priority above the normal one."""
+        text = self._filtered(self.queries["urgent"])
+        return [numbered(text, ["urgency"], priority) for priority in range(NORMAL_PRIORITY)]
+
+    def _each(self, name: str, hooks: int) -> list[str]:
+        """A branch for each of so many hooks."""
+        text = self._filtered(self.queries[name])
+        return [numbered(text, ["hook"], number) for number in range(hooks)]
 
     def _filtered(self, text: str) -> str:
         wanted = ""
@@ -130,13 +138,32 @@ class Native:
             return self.leases.lock(tx, ids, self.expiry)
         return tx.query(self.queries["lock_expired"], ids=ids, expiry=self.expiry)
 
-    def mark(self, tx: Transaction, ids: Sequence[int], offset: int) -> int:
+    def unmark(self, tx: Transaction, rows: Sequence[Row]) -> None:
+        """Frees locked rows that a dead worker had claimed and not begun."""
+        tx.execute(self.queries["unmark"], ids=ids_of(rows))
+
+    def mark(self, tx: Transaction, rows: Sequence[Row], offset: int) -> int:
         """Makes locked rows ours; returns the token. `offset` is local time's, in seconds."""
         claim = tx.insert(self.queries["new_claim"])
-        tx.later(self.queries["mark"], claim=claim, ids=ids, offset=offset)
+        tx.later(self.queries["mark"], claim=claim, ids=ids_of(rows), offset=offset)
         if self.leases:
             self.leases.take(tx, claim)
         return claim
+
+    def beat(self, database: Database, claim: int, ids: Sequence[int], offset: int) -> list[int]:
+        """The heartbeat of a claim's live rows; returns those that are not ours any more, as far as
+        that is known. Tried once."""
+        if self.leases:
+            self.leases.renew(database, claim)
+        values = {"claim": claim, "ids": list(ids)}
+        matched = database.try_write(self.queries["beat"], offset=offset, **values)
+        if matched is None or matched == len(ids):
+            return []
+        return self._lost(database, claim, ids)
+
+    def _lost(self, database: Database, claim: int, ids: Sequence[int]) -> list[int]:
+        rows = database.try_query(self.queries["still_held"], claim=claim, ids=list(ids))
+        return [] if rows is None else sorted({*ids} - {*ids_of(rows)})
 
     def claimed(self, ids: Collection[int]) -> None:
         """Hears which rows a claim came to hold."""
@@ -205,6 +232,18 @@ class Chosen(Native):
         return tx.query(self.queries["lock_due"], ids=ids, chosen=True)
 
 
+def ids_of(rows: Sequence[Row]) -> list[int]:
+    return [row["action_id"] for row in rows]
+
+
+def found_in(rows: list[Row], limit: int) -> Found:
+    return Found(
+        due=_best(rows, "due", limit),
+        expired=_best(rows, "expired", limit),
+        now=float(rows[0]["now"]) if rows else 0.0,
+    )
+
+
 def _best(rows: list[Row], kind: str, limit: int) -> tuple[Candidate, ...]:
     """The first `limit` in Action Scheduler's order: priority, attempts, date, id."""
     seen = {row["action_id"]: _candidate(row) for row in rows if row["kind"] == kind}
@@ -216,6 +255,6 @@ def _candidate(row: Row) -> Candidate:
     return Candidate(row["action_id"], order)
 
 
-def _chunks(items: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+def chunked(items: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

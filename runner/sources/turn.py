@@ -24,6 +24,7 @@ from runner.core.model import (
     Step,
 )
 from runner.sources.chain import continue_chain
+from runner.sources.leases import is_parked
 from runner.storage.db import Unmatched
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Turn:
 
     def _rows(self, tx: Transaction) -> dict[int, Row]:
         ids = [action.id for action in self._step.actions()]
-        found = tx.query(self._queries["lock_rows"], ids=ids)
+        found = tx.query(self._queries["lock_rows"], ids=ids, claim=self._claim.id)
         return {row["action_id"]: row for row in found}
 
     def _holds(self, row: Row | None, status: Status) -> bool:
@@ -177,22 +178,30 @@ class Turn:
         self._journal.write(tx, lines, self._now)
 
     def _write(self, tx: Transaction, step: Step) -> None:
-        """Every move but the last is proved by its answer. The last one's proof rides with the log
-        lines, so that it and they and the COMMIT need one round trip, unless a chain goes on."""
+        """The moves travel together: each matches nothing unless the one before it matched what it
+        had to, so that the last one's number proves all. That number is asked for by the log lines,
+        and they and the COMMIT need one round trip, unless a chain goes on."""
         moves, lines = self._moves(step), self._lines(step)
         lines += [(a.id, texts.NOT_CALLED) for a in step.unmarked if a.id in step.told]
         chains = [s for s in step.settled if self._goes_on(s)]
-        rides = moves.pop() if lines and not chains else None
-        for move in moves:
-            if tx.execute(self._queries[move.name], **move.values) != move.rows:
-                raise Unmatched
+        rides = bool(lines and not chains)
+        self._send(tx, moves, asked=not rides)
         for settlement in chains:
             lines += continue_chain(tx, self._queries, self._zone, settlement, self._now)
-        if rides:
-            tx.later(self._queries[rides.name], **rides.values)
-        self._journal.write(tx, lines, self._now, matched=rides.rows if rides else None)
+        self._journal.write(tx, lines, self._now, matched=moves[-1].rows if rides else None)
         if self._leases:
             self._leases.record(tx, self._claim, step.settled)
+
+    def _send(self, tx: Transaction, moves: Sequence[_Move], *, asked: bool) -> None:
+        """With `asked` the answer is waited for. Raises Unmatched when it is wrong."""
+        matched, last = None, len(moves) - 1
+        for number, move in enumerate(moves):
+            values = {**move.values, "unchecked": matched is None, "matched": matched}
+            text, matched = self._queries[move.name], move.rows
+            if number < last or not asked:
+                tx.later(text, **values)
+            elif tx.execute(text, **values) != move.rows:
+                raise Unmatched
 
     def _goes_on(self, settlement: Settlement) -> bool:
         return type(settlement.outcome) in FINAL and settlement.action.schedule.is_recurring
@@ -226,7 +235,16 @@ class Turn:
             begins = []
         if begins:
             moves.append(self._turned(Status.COMPLETE, [], begins))
-        return moves
+        return moves + self._fences(step)
+
+    def _fences(self, step: Step) -> list[_Move]:
+        """A parked row does not tell who holds it, so that this is proved apart."""
+        if not is_parked(self._claim.id):
+            return []
+        over = [s.action.id for s in step.settled]
+        live = [action.id for action in (*step.starting, *step.unmarked)]
+        named = (("let_go", over), ("keep", live))
+        return [self._move(name, ids) for name, ids in named if ids]
 
     def _move(self, name: str, ids: list[int], **values: object) -> _Move:
         return _Move(name, len(ids), {"claim": self._claim.id, "ids": ids, **values})

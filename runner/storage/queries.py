@@ -42,10 +42,13 @@ def _without_comments(text: str) -> str:
 
 
 class Queries:
-    """Statements of one file with the site's identifiers filled in."""
+    """Statements of one file with the site's identifiers filled in. Those of `over`, another file,
+    take the place of their namesakes."""
 
-    def __init__(self, file: str, dialect: str, identifiers: Mapping[str, str]) -> None:
-        self._texts = load(file)
+    def __init__(
+        self, file: str, dialect: str, identifiers: Mapping[str, str], *, over: str = ""
+    ) -> None:
+        self._texts = {**load(file), **(load(over) if over else {})}
         self._dialect = dialect
         self._identifiers = identifiers
         self._ready: dict[str, str] = {}
@@ -128,6 +131,6 @@ def _split(text: str, percent: bool) -> tuple[str, ...]:
     return tuple(_PARAMETER.split(text.replace("%", "%%") if percent else text))
 
 
-def hooks_hex(hooks: Sequence[str]) -> list[str]:
+def hooks_hex(hooks: Iterable[str]) -> list[str]:
     """Hooks for an exact comparison with HEX(hook), whatever the column's collation."""
     return [hook.encode().hex().upper() for hook in hooks]

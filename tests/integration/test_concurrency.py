@@ -11,10 +11,12 @@ from support.engine import Engine, handlers_for
 from runner import Handlers
 from runner.core.clock import SystemClock
 
+BOTH = pytest.mark.parametrize("mode", ["native", "parked"])
 NOW = 1_795_413_900
 
 
-def test_four_runners_run_each_action_once(site, server):
+@BOTH
+def test_four_runners_run_each_action_once(mode, site, server):
     """No action is lost and none runs twice; no deadlock is left unanswered."""
     calls: list = []
     for number in range(400):
@@ -27,6 +29,7 @@ def test_four_runners_run_each_action_once(site, server):
                 site,
                 handlers_for("py_hook_0", "py_hook_1", "py_hook_2", calls=calls),
                 SystemClock(),
+                mode,
             )
             summaries.append(engine.run(force=True, batch_size=7))
         except Exception as error:  # noqa: BLE001  shown by the assertion below
@@ -47,34 +50,30 @@ def test_four_runners_run_each_action_once(site, server):
     assert len(site.rows("logs")) == 400 * 3
 
 
-@pytest.fixture
-def held(site, server):
-    """Another connection that holds every row of the queue locked."""
-    site.add("py_hook", at=NOW - 60)
-    other = server.admin(site.name)
-    other.autocommit(False)
-    other.cursor().execute("SELECT * FROM wp_actionscheduler_actions FOR UPDATE")
-    yield other
-    other.close()
-
-
-def test_contended_is_not_empty(site, server, held, clock):
+@BOTH
+def test_contended_is_not_empty(mode, site, server, clock):
     """Rows that others hold are told apart from no rows: the run says so."""
-    engine = Engine(site, Handlers(), clock)
+    engine = Engine(site, Handlers(), clock, mode)
     engine.handlers.on("py_hook")(print)
+    site.add("py_hook", at=NOW - 60, scheduled_date_gmt=engine.due_column(NOW - 60))
+    held = server.admin(site.name)
+    held.autocommit(False)
+    held.cursor().execute("SELECT * FROM wp_actionscheduler_actions FOR UPDATE")
     with server.frozen(NOW):
         summary = engine.run()
         assert (summary.contended, summary.stopped, summary.claimed) == (True, "contended", 0)
         held.rollback()
         assert engine.run().completed == 1
         assert engine.run().stopped == "nothing left"
+    held.close()
 
 
-def test_a_php_insert_is_not_blocked_by_a_claim(site, server, clock):
+@BOTH
+def test_a_php_insert_is_not_blocked_by_a_claim(mode, site, server, clock):
     """READ COMMITTED and locks by primary key: an open claim leaves no gap locked."""
     for number in range(50):
         site.add("py_hook", [number], at=NOW - 1000 + number)
-    engine = Engine(site, handlers_for("py_hook"), clock)
+    engine = Engine(site, handlers_for("py_hook"), clock, mode)
     with server.frozen(NOW):
         source = engine.source()
         original = source._ownership.mark

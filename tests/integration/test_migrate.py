@@ -6,7 +6,8 @@ from runner.operations import migrate
 from runner.site import OWN_SCHEMA, OWN_TABLES
 from runner.storage import queries
 
-OWN = ["wp_runner_attempts", "wp_runner_leases", "wp_runner_migrations", "wp_runner_workers"]
+OWN = sorted(f"wp_runner_{table}" for table in OWN_TABLES)
+RAN = "ran 0001_leases\nran 0002_parked\n"
 
 
 def tables(site) -> list[str]:
@@ -18,10 +19,10 @@ def test_it_makes_its_tables_once(site, cli):
     nothing. Action Scheduler's tables stay as they are."""
     before = [site.run(f"SHOW CREATE TABLE {site.table(t)}") for t in ("actions", "claims", "logs")]
     first, second = cli("migrate"), cli("migrate")
-    assert (first.returncode, first.stdout, first.stderr) == (0, "ran 0001_leases\n", "")
+    assert (first.returncode, first.stdout, first.stderr) == (0, RAN, "")
     assert (second.returncode, second.stdout, second.stderr) == (0, "nothing to do\n", "")
     assert tables(site) == OWN
-    assert [row["name"] for row in site.own("migrations")] == ["0001_leases"]
+    assert [row["name"] for row in site.own("migrations")] == ["0001_leases", "0002_parked"]
     after = [site.run(f"SHOW CREATE TABLE {site.table(t)}") for t in ("actions", "claims", "logs")]
     assert before == after
 
@@ -44,9 +45,9 @@ def test_a_lost_table_is_made_again(site, cli):
     cli("migrate")
     site.run("DROP TABLE wp_runner_leases")
     assert "tables are missing" in cli("worker", "list").stderr
-    assert cli("migrate").stdout == "ran 0001_leases\n"
+    assert cli("migrate").stdout == RAN
     assert tables(site) == OWN
-    assert len(site.own("migrations")) == 1
+    assert len(site.own("migrations")) == 2
 
 
 def test_a_cut_migration_is_run_anew(site, cli):
@@ -54,7 +55,7 @@ def test_a_cut_migration_is_run_anew(site, cli):
     printed = cli("migrate", "--print").stdout.split(";\n\n")
     for statement in printed[:2]:  # the record, and the first table
         site.run(statement)
-    assert cli("migrate").stdout == "ran 0001_leases\n"
+    assert cli("migrate").stdout == RAN
     assert tables(site) == OWN
 
 
@@ -63,8 +64,8 @@ def test_four_at_once_make_them_once(site, cli):
     runs = [cli.start("migrate") for _ in range(4)]
     said = sorted(run.communicate(timeout=60)[0] for run in runs)
     assert [run.returncode for run in runs] == [0] * 4
-    assert said == ["nothing to do\n"] * 3 + ["ran 0001_leases\n"]
-    assert len(site.own("migrations")) == 1
+    assert said == ["nothing to do\n"] * 3 + [RAN]
+    assert len(site.own("migrations")) == 2
 
 
 def test_a_file_changed_after_it_ran_is_refused(site, cli):
@@ -94,7 +95,7 @@ def test_tables_of_a_newer_runner_are_refused(site, cli):
         assert done.returncode == 1
         assert done.stderr == (
             "runner: the runner's own tables are of version 7, made by a newer runner; this one"
-            " knows version 1: update the runner here\n"
+            " knows version 2: update the runner here\n"
         )
 
 

@@ -16,9 +16,9 @@ NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 LOCAL = SiteZone("Europe/Budapest").local
 
 
-@pytest.fixture
-def engine(site, clock):
-    engine = Engine(site, Handlers(retry=RetryPolicy.steps(90, 600)), clock)
+@pytest.fixture(params=["native", "parked"])
+def engine(request, site, clock):
+    engine = Engine(site, Handlers(retry=RetryPolicy.steps(90, 600)), clock, request.param)
     yield engine
     engine.close()
 
@@ -34,11 +34,11 @@ def on(engine, *answers):
             raise result
 
 
-def due_at(site, action_id: int, at: int) -> None:
+def due_at(site, engine, action_id: int, at: int) -> None:
     """The date, the local date and the schedule all say the same."""
     row = site.row(action_id)
     assert (row["status"], row["claim_id"]) == ("pending", "0")
-    assert row["scheduled_date_gmt"] == sql_date(at)
+    assert row["scheduled_date_gmt"] == engine.due_column(at)
     assert row["scheduled_date_local"] == LOCAL(at)
     assert schedules.read(row["schedule"].encode()).at == at
 
@@ -53,7 +53,7 @@ def test_a_retry_keeps_the_row_and_moves_its_whole_date(site, server, engine):
     on(engine, TimeoutError("no answer"), ValueError("odd"), None)
     site.add("py_hook", [1], at=NOW - 60, group="g")
     assert run(engine, server, NOW).retried == 1
-    due_at(site, 1, NOW + 90)
+    due_at(site, engine, 1, NOW + 90)
     assert site.row(1)["attempts"] == "1"
     assert site.logs(1)[-1] == (
         "action failed via Python runner and will be retried at 2026-11-23 06:06:30 UTC:"
@@ -61,7 +61,7 @@ def test_a_retry_keeps_the_row_and_moves_its_whole_date(site, server, engine):
     )
     assert run(engine, server, NOW + 89).claimed == 0
     assert run(engine, server, NOW + 90).retried == 1
-    due_at(site, 1, NOW + 90 + 600)
+    due_at(site, engine, 1, NOW + 90 + 600)
     assert run(engine, server, NOW + 700).completed == 1
     assert len(site.rows()) == 1
     assert site.row(1)["attempts"] == "3"
@@ -95,7 +95,7 @@ def test_a_retried_schedule_says_the_retry_s_time(schedule, kind, site, server, 
     on(engine, Retry("later", after=30))
     site.add("py_hook", at=NOW - 60, schedule=schedule)
     run(engine, server, NOW)
-    due_at(site, 1, NOW + 30)
+    due_at(site, engine, 1, NOW + 30)
     moved = schedules.read(site.row(1)["schedule"].encode())
     assert (moved.kind, moved.recurrence, moved.first) == (
         kind,
@@ -113,7 +113,7 @@ def test_a_chain_goes_on_with_the_final_outcome_only(site, server, engine):
     assert site.statuses() == {"pending": 1}
     run(engine, server, NOW + 40)
     assert site.statuses() == {"complete": 1, "pending": 1}
-    due_at(site, 2, NOW + 40 + 3600)
+    due_at(site, engine, 2, NOW + 40 + 3600)
 
 
 @pytest.mark.parametrize("answer", [Fail("no"), Cancel("no"), None])
@@ -122,7 +122,7 @@ def test_every_final_outcome_continues_the_chain(answer, site, server, engine):
     site.add("py_hook", at=NOW - 60, schedule=schedules.interval(NOW - 60, 3600))
     run(engine, server, NOW)
     assert site.row(1)["status"] in {"failed", "canceled", "complete"}
-    due_at(site, 2, NOW + 3600)
+    due_at(site, engine, 2, NOW + 3600)
 
 
 def test_a_retry_after_the_next_occurrence_is_final(site, server, engine):
@@ -132,14 +132,14 @@ def test_a_retry_after_the_next_occurrence_is_final(site, server, engine):
     summary = run(engine, server, NOW)
     assert (summary.failed, summary.retried) == (1, 0)
     assert "the next occurrence comes before" in site.logs(1)[-1]
-    due_at(site, 2, NOW + 3600)
+    due_at(site, engine, 2, NOW + 3600)
 
 
 def test_a_snooze_spends_no_attempt(site, server, engine):
     on(engine, Snooze(45, "the remote rests"), None)
     site.add("py_hook", at=NOW - 60)
     assert run(engine, server, NOW).snoozed == 1
-    due_at(site, 1, NOW + 45)
+    due_at(site, engine, 1, NOW + 45)
     assert site.row(1)["attempts"] == "0"
     assert site.logs(1)[-1] == (
         "action put off via Python runner until 2026-11-23 06:05:45 UTC: the remote rests"
@@ -169,16 +169,17 @@ def leave_behind(engine, server, at: int, begun: int):
 
 
 def test_what_a_dead_worker_left_is_taken_back(site, server, engine):
-    """After 300 s of silence: what had begun is retried by its policy, what had not begun is
+    """After 300 s of silence, or the lease: what had begun is retried by its policy, what had not begun is
     reset and run at once."""
     on(engine)
     for number in range(3):
         site.add("py_hook", [number], at=NOW - 60 + number)
     leave_behind(engine, server, NOW, begun=1)
-    assert run(engine, server, NOW + 299).claimed == 0
-    summary = run(engine, server, NOW + 300)
+    at = NOW + engine.silence
+    assert run(engine, server, at - 1).claimed == 0
+    summary = run(engine, server, at)
     assert (summary.taken_back, summary.retried, summary.completed) == (3, 1, 2)
-    due_at(site, 1, NOW + 300 + 90)
+    due_at(site, engine, 1, at + 90)
     assert site.row(1)["attempts"] == "1"
     assert "its worker died" in site.logs(1)[-1]
     assert "(attempt 1 of 3)" in site.logs(1)[-1]
@@ -247,7 +248,7 @@ def test_a_dead_worker_s_last_attempt_fails_and_its_chain_goes_on(site, server, 
     assert run(engine, server, NOW + 301).failed == 1
     assert site.row(1)["status"] == "failed"
     assert "(attempt 3 of 3, none left)" in site.logs(1)[-1]
-    due_at(site, 2, NOW + 301 + 3600)
+    due_at(site, engine, 2, NOW + 301 + 3600)
 
 
 def test_a_dead_worker_of_a_hook_that_is_not_ours_is_left_alone(site, server, engine):
@@ -261,7 +262,7 @@ def test_a_dead_worker_of_a_hook_that_is_not_ours_is_left_alone(site, server, en
 
 
 def test_a_heartbeat_keeps_running_and_waiting_rows(site, server, engine):
-    """Touched before the 300 s are over, nothing of the claim is taken back."""
+    """Touched before the time is over, nothing of the claim is taken back."""
     on(engine)
     for number in range(2):
         site.add("py_hook", [number], at=NOW - 60 + number)
@@ -269,10 +270,10 @@ def test_a_heartbeat_keeps_running_and_waiting_rows(site, server, engine):
         source = engine.source()
         claim = source.claim(25)
         source.advance(claim, [], claim.actions[:1])
-    with server.frozen(NOW + 250):
+    with server.frozen(NOW + engine.silence - 10):
         engine.source().beat(claim, [1, 2])
-    assert run(engine, server, NOW + 400).taken_back == 0
-    assert run(engine, server, NOW + 550).taken_back == 2
+    assert run(engine, server, NOW + 2 * engine.silence - 11).taken_back == 0
+    assert run(engine, server, NOW + 2 * engine.silence - 10).taken_back == 2
 
 
 class SlowExecutor:
@@ -327,11 +328,12 @@ def test_an_urgent_row_is_seen_behind_many_older_ones(site, server, engine):
     assert order == ["urgent", 0, 1, 2, 3]
 
 
-def test_more_hooks_than_one_statement_holds(site, server, clock):
+@pytest.mark.parametrize("mode", ["native", "parked"])
+def test_more_hooks_than_one_statement_holds(mode, site, server, clock):
     """150 hooks take several statements; every action is found and run once."""
     calls = []
     hooks = [f"py_hook_{n}" for n in range(150)]
-    engine = Engine(site, handlers_for(*hooks, calls=calls), clock)
+    engine = Engine(site, handlers_for(*hooks, calls=calls), clock, mode)
     for number, hook in enumerate(hooks):
         site.add(hook, [number], at=NOW - 60)
     with server.frozen(NOW):

@@ -28,9 +28,9 @@ DONE = [CREATED, STARTED, COMPLETE]
 class Shop:
     """A site with a table of points, and one handler that adds some."""
 
-    def __init__(self, site, server, clock) -> None:
+    def __init__(self, site, server, clock, mode: str) -> None:
         self.site, self.server = site, server
-        self.engine = Engine(site, Handlers(retry=RetryPolicy(attempts=3)), clock)
+        self.engine = Engine(site, Handlers(retry=RetryPolicy(attempts=3)), clock, mode)
         site.run("CREATE TABLE wp_points (user INT PRIMARY KEY, points INT) ENGINE=InnoDB")
         site.run("INSERT INTO wp_points VALUES (1, 0)")
 
@@ -62,9 +62,9 @@ def settle(context: Context) -> None:
         add_point(connection)
 
 
-@pytest.fixture
-def shop(site, server, clock):
-    shop = Shop(site, server, clock)
+@pytest.fixture(params=["native", "parked"])
+def shop(request, site, server, clock):
+    shop = Shop(site, server, clock, request.param)
     yield shop
     shop.engine.close()
 
@@ -170,7 +170,7 @@ def test_the_next_row_of_a_chain_comes_with_it(shop):
     shop.run()
     first, following = shop.site.rows()
     assert (first["status"], following["status"]) == ("complete", "pending")
-    assert following["scheduled_date_gmt"] == "2026-11-23 07:05:00"
+    assert following["scheduled_date_gmt"] == shop.engine.due_column(NOW + 3600)
     assert (shop.site.logs(1), shop.site.logs(2), shop.points) == (DONE, [CREATED], 1)
 
 

@@ -24,9 +24,9 @@ STARTED, COMPLETE = "action started via Python runner", "action complete via Pyt
 NOT_CALLED = "action start taken back via Python runner: its handler was not called"
 
 
-@pytest.fixture
-def engine(site, clock):
-    engine = Engine(site, Handlers(retry=RetryPolicy(attempts=3)), clock)
+@pytest.fixture(params=["native", "parked"])
+def engine(request, site, clock):
+    engine = Engine(site, Handlers(retry=RetryPolicy(attempts=3)), clock, request.param)
     yield engine
     engine.close()
 
@@ -228,7 +228,7 @@ def test_a_mark_is_taken_back_only_where_it_is_held(site, server, engine):
         source = engine.source()
         claim = source.claim(25)
         source.advance(claim, [], claim.actions, ahead=True)
-        site.run("UPDATE wp_actionscheduler_actions SET claim_id = 99 WHERE action_id = 2")
+        engine.steal(2)
         held = source.advance(claim, [], [], unmarked=claim.actions)
     assert ([a.id for a in held.unmarked], [a.id for a in held.lost]) == ([1], [2])
     assert [(r["status"], r["attempts"]) for r in site.rows()] == [

@@ -128,6 +128,7 @@ def test_a_prefix_is_letters_digits_and_underscores(prefix):
         "migrations": f"`{prefix}runner_migrations`",
         "workers": f"`{prefix}runner_workers`",
         "leases": f"`{prefix}runner_leases`",
+        "held": f"`{prefix}runner_held`",
         "attempts": f"`{prefix}runner_attempts`",
         "attempts_index": f"`{prefix}runner_attempt_index`",
     }

@@ -1,0 +1,176 @@
+"""Rows of ours beside a live PHP runner: found by a parked date, held in our own table.
+
+A parked row is pending and its date lies 800 years ahead, so that PHP's runner leaves it alone;
+schedule and local date tell the true one. It carries no claim: PHP's runner counts claims, and
+would stop. The token stands in the table of held actions, and a lease tells until when.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from compat.action_scheduler import PRIORITIES
+from runner.core.errors import TooBusy
+from runner.sources.leases import new_token
+from runner.sources.ownership import (
+    HOOKS_A_STATEMENT,
+    URGENCIES,
+    Chosen,
+    Found,
+    Native,
+    chunked,
+    found_in,
+    ids_of,
+)
+from runner.storage.db import Conflict
+from runner.storage.queries import hooks_hex
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from runner.sources.leases import Leases
+    from runner.storage.db import Database, Row, Transaction
+    from runner.storage.queries import Queries
+
+SWEPT = 1000
+"""Rows that are parked before a claim at most."""
+
+
+class Parked(Native):
+    """Ownership by our own table. `parks` are the hooks whose rows are parked on this site, where
+    that is written down; those of them that are handled here are parked before each look. When all
+    of them are, one range of the claim index shows what is due, if there is that index."""
+
+    leases: Leases
+
+    def __init__(
+        self,
+        queries: Queries,
+        hooks: Sequence[str],
+        *,
+        expiry: int,
+        leases: Leases,
+        groups: Sequence[int] | None = None,
+        excluded: Sequence[int] | None = None,
+        parks: Collection[str] | None = None,
+        indexed: bool = True,
+    ) -> None:
+        super().__init__(
+            queries,
+            hooks,
+            expiry=expiry,
+            groups=groups,
+            excluded=excluded,
+            urgent=indexed,
+            leases=leases,
+        )
+        self._sweeps = sorted({*hooks} if parks is None else {*hooks} & {*parks})
+        self._whole = indexed and parks is not None and {*parks} <= {*hooks}
+
+    def find(self, database: Database, limit: int, *, expired: bool) -> Found:
+        """Sees up to `limit` rows that are due, and those that a dead worker left. What PHP has
+        added meanwhile is parked first, SWEPT rows at most."""
+        rows = self._look(database, limit, expired=expired, unparked=True)
+        if any(row["kind"] == "unparked" for row in rows):
+            self._sweep(database)
+            rows = self._look(database, limit, expired=expired, unparked=False)
+        return found_in(rows, limit)
+
+    def _look(self, database: Database, limit: int, *, expired: bool, unparked: bool) -> list[Row]:
+        rows: list[Row] = []
+        for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
+            first = number == 0
+            parts = self._due(len(hooks), first=first)
+            if unparked:
+                swept = [n for n, hook in enumerate(hooks) if hook in self._sweeps]
+                each = self._each("unparked", len(hooks))
+                parts += [each[n] for n in swept]
+            if expired and first:
+                parts.append(self._filtered(self.queries["expired"]))
+            if parts:
+                text = self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts))
+                rows += database.query(text, limit=limit, **self._values(hooks))
+        return rows
+
+    def _due(self, hooks: int, *, first: bool) -> list[str]:
+        if self._whole:
+            return [self._filtered(self.queries["all_due"])] if first else []
+        urgent = self._urgent_parts() if first and self._urgent else []
+        return self._each("due", hooks) + urgent
+
+    def _values(self, hooks: Sequence[str]) -> dict[str, object]:
+        return {
+            **{f"hook_{number}": hook for number, hook in enumerate(hooks)},
+            "groups": self._groups or self._excluded,
+            "hooks_hex": hooks_hex(self._hooks),
+            "priorities": [*range(PRIORITIES[0], PRIORITIES[1] + 1)],
+            **URGENCIES,
+        }
+
+    def _sweep(self, database: Database) -> None:
+        hooks = self._sweeps
+        rows = database.query(
+            self.queries["to_park"], hooks=hooks, hooks_hex=hooks_hex(hooks), limit=SWEPT
+        )
+        self._park(database, ids_of(rows), hooks)
+
+    def _park(self, database: Database, ids: Sequence[int], hooks: Sequence[str]) -> None:
+        """Parks those that are free. What another holds locked is left for the next time."""
+
+        def unit(tx: Transaction) -> None:
+            text = self.queries["lock_unparked"]
+            if free := tx.query(text, ids=ids, hooks_hex=hooks_hex(hooks)):
+                tx.later(self.queries["park"], ids=ids_of(free))
+
+        with suppress(TooBusy):
+            database.unit(unit, tries=2)  # one more than where packets are refused
+
+    def lock_expired(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
+        return tx.query(self.queries["lock_expired"], ids=ids)
+
+    def unmark(self, tx: Transaction, rows: Sequence[Row]) -> None:
+        dead = sorted({row["claim_id"] for row in rows})
+        tx.execute(self.queries["drop_held"], ids=ids_of(rows), dead=dead)
+
+    def mark(self, tx: Transaction, rows: Sequence[Row], offset: int) -> int:  # noqa: ARG002
+        """Raises Conflict when another holds one by now: what was locked was seen a moment before
+        it was locked."""
+        token = new_token()
+        free = [row for row in rows if not row["claim_id"]]
+        left = [row for row in rows if row["claim_id"]]
+        held = 0
+        if free:
+            held += tx.execute(self.queries["hold"], claim=token, ids=ids_of(free))
+        if left:
+            dead = sorted({row["claim_id"] for row in left})
+            held += tx.execute(self.queries["take_over"], claim=token, ids=ids_of(left), dead=dead)
+        if held != len(rows):
+            raise Conflict("another runner was faster")
+        self.leases.take(tx, token)
+        return token
+
+    def beat(self, database: Database, claim: int, ids: Sequence[int], offset: int) -> list[int]:  # noqa: ARG002
+        """The lease alone is renewed: a row that shows a last attempt would be PHP's to fail."""
+        self.leases.renew(database, claim)
+        return self._lost(database, claim, ids)
+
+    def undo(self, tx: Transaction, claim: int, ids: Sequence[int], *, begun: bool) -> None:  # noqa: ARG002
+        self._end(tx, claim)
+
+    def hand_back(self, database: Database, claim: int, ids: Sequence[int], *, begun: bool) -> None:  # noqa: ARG002
+        database.unit(lambda tx: self._end(tx, claim), patience=5)
+
+    def _end(self, tx: Transaction, claim: int) -> None:
+        """What has begun stays held, and its lease tells until when."""
+        tx.later(self.queries["release_held"], claim=claim)
+        tx.later(self.queries["release_lease"], claim=claim)
+
+
+class ParkedChosen(Chosen, Parked):
+    """The same for rows that somebody chose by id. They are parked first, so that PHP's runner does
+    not take them meanwhile."""
+
+    def find(self, database: Database, limit: int, *, expired: bool) -> Found:
+        self._park(database, self._left, self._hooks)
+        return super().find(database, limit, expired=expired)
