@@ -13,7 +13,10 @@ from compat.action_scheduler import parked, true_date
 from compat.site_time import ZERO, sql_date
 from runner import Queue
 from runner.core.errors import SafetyRefusal, SiteError
+from runner.core.limits import Limits
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement
+from runner.core.signals import Stop
+from runner.operations.cleaner import Cleaner
 from runner.operations.safety import check_mode
 from runner.site import discover
 from runner.sources.leases import is_parked
@@ -454,16 +457,22 @@ def test_a_whole_run_in_child_processes(site, server, cli):
     assert (site.own("held"), site.own("leases")) == ([], [])
 
 
-def test_a_lease_of_a_worker_that_held_nothing_is_forgotten(site, server, engine, cli):
-    """Killed after its last result and before its end: a day later the lease goes, not before."""
-    site.add("py_hook", at=NOW - 60)
-    with server.frozen(NOW):
-        source = engine.source()
-        claim = source.claim(25)
-        source.advance(claim, [], claim.actions)
-        source.advance(claim, [Settlement(claim.actions[0], Completed())], [])
-    for at, left in ((NOW + 86_400, 1), (NOW + 86_500, 0)):
+def test_claims_of_dead_workers_end_with_a_cleaning(site, server, engine, clock):
+    """Killed after its last result and before its end, or with an action in hand: the lease of the
+    first goes, the second's stays, with what it holds."""
+    for _ in range(2):
         site.add("py_hook", at=NOW - 60)
-        with server.frozen(at):
-            assert engine.run().completed == 1
-        assert len(site.own("leases")) == left
+        with server.frozen(NOW):
+            source = engine.source()
+            claim = source.claim(25)
+            source.advance(claim, [], claim.actions)
+    with server.frozen(NOW):
+        source.advance(claim, [Settlement(claim.actions[0], Completed())], [])
+    with server.frozen(NOW + 600):
+        database, stop = engine.database(), Stop()
+        facts = discover(database, engine.tables)
+        Cleaner(database, facts, Limits(clock, stop), hooks=None).forget_attempts(NOW + 600)
+        stop.close()
+        [held], [lease] = site.own("held"), site.own("leases")
+        assert held["claim_id"] == lease["claim_id"] != claim.id
+        assert engine.run().taken_back == 1
