@@ -32,6 +32,19 @@ NORMAL_PRIORITY = 10
 NEWEST_SCHEMA = 9
 """Newest version of the store's tables that is known here."""
 
+PARKED_YEARS = 800
+"""A parked action's date is moved by two full cycles of the calendar, so that leap days stay right:
+PHP's runner does not take it, and all else that PHP asks about it is answered as before."""
+
+PARKED_FROM = "2800-01-01 00:00:00"
+"""From this date on a date counts as parked. An earlier one than the year 2000 is parked here."""
+
+INSTALLED = "wp_action_runner"
+"""Option that says which hooks are parked, as JSON. Written by `runner install`."""
+
+PLUGIN_FACTS = "wp_action_runner_site"
+"""Option in which the plugin writes what only PHP knows, as JSON."""
+
 CREATED = "action created"
 STARTED = f"action started via {CONTEXT}"
 COMPLETE = f"action complete via {CONTEXT}"

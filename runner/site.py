@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
+from compat.action_scheduler import INSTALLED, NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
 from compat.site_time import SiteZone
 from compat.tables import PREFIX, Shape, UnknownShape, shape
 from runner.core.errors import Busy, ConfigError, DatabaseError, SiteError
+from runner.core.installed import Installed
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Tables:
 class Site:
     """Facts read at connect. `schema` is the store's version option, empty when there is none;
     `php_scheduled` says whether WP-Cron holds the event that starts PHP's own runner; `migrated`
-    whether the runner's own tables are all there."""
+    whether the runner's own tables are all there; `installed` is None where PHP's runner does not
+    know of ours."""
 
     tables: Tables
     shape: Shape
@@ -58,6 +60,7 @@ class Site:
     skip_locked: bool
     log_charset: str
     migrated: bool = False
+    installed: Installed | None = None
 
 
 def check_prefix(prefix: str) -> Tables:
@@ -94,6 +97,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         skip_locked=has_skip_locked(server),
         log_charset=_log_charset(facts),
         migrated=_migrated(database, tables, facts),
+        installed=Installed.read(options.get(INSTALLED, "")),
     )
 
 
@@ -124,7 +128,8 @@ def _facts(database: Database, queries: Queries, tables: Tables, lock: str | Non
         parts.append(queries["named_lock"])
     database.connect()
     try:
-        return database.query("\nUNION ALL\n".join(parts), tables=names, lock=lock)
+        text = "\nUNION ALL\n".join(parts)
+        return database.query(text, tables=names, lock=lock, installed=INSTALLED)
     except DatabaseError as error:
         # Without an options table, or the right to read it, say what the rest looks like first.
         _shape(database.query(queries["probe"], tables=names), tables)

@@ -53,7 +53,7 @@ SELECT 'option' AS kind, '' AS name, CONVERT(option_name USING utf8mb4) COLLATE 
 FROM {options}
 WHERE option_name IN ('cron', 'timezone_string', 'gmt_offset', 'siteurl',
   'action_scheduler_migration_status', 'schema-ActionScheduler_StoreSchema',
-  'schema-ActionScheduler_LoggerSchema')
+  'schema-ActionScheduler_LoggerSchema', :installed)
 
 -- name: options@sqlite
 -- The same for SQLite.
@@ -61,7 +61,7 @@ SELECT 'option' AS kind, '' AS name, option_name AS item, option_value AS value
 FROM {options}
 WHERE option_name IN ('cron', 'timezone_string', 'gmt_offset', 'siteurl',
   'action_scheduler_migration_status', 'schema-ActionScheduler_StoreSchema',
-  'schema-ActionScheduler_LoggerSchema')
+  'schema-ActionScheduler_LoggerSchema', :installed)
 
 -- name: named_lock
 -- Takes the run's lock if it is free: 1 taken, 0 held by another run.

@@ -63,7 +63,7 @@ def filled():
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
-        "action_scheduler.sql", "actions.sql", "enqueue.sql", "leases.sql", "manage.sql",
+        "action_scheduler.sql", "actions.sql", "enqueue.sql", "install.sql", "leases.sql", "manage.sql",
         "migrate.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
         "schema/0001_leases.sql",
     ]  # fmt: skip
