@@ -158,8 +158,8 @@ class Install:
             raise ConfigError("no PHP runner works on a SQLite file: there is nothing to install")
         if _numbers(before.version) > _numbers(self._version):
             raise ConfigError(
-                f"the runner was installed by version {before.version}, and this is {self._version}:"
-                " update the runner here, or `runner uninstall` first"
+                f"the runner was installed by version {before.version}, and this is"
+                f" {self._version}: update the runner here, or `runner uninstall` first"
             )
         if not confirmed and not before.problem and not before.is_for(self._site.url):
             raise ConfigError(

@@ -77,7 +77,7 @@ class Plugin:
     def _text(self) -> str | None:
         try:
             return self.path.read_text("utf-8", "replace")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise PluginError(
