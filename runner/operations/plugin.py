@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from runner.core.errors import RunnerError
@@ -55,7 +56,8 @@ class Plugin:
             draft.chmod(0o644)  # the web server reads it, whoever installs
             draft.replace(self.path)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
             raise PluginError(
                 f"cannot write {self.path} ({error.strerror}): copy {source()} there as somebody"
                 " who may"
