@@ -16,6 +16,11 @@ from support.site import ZERO, SiteDatabase
 from compat.action_scheduler import INSTALLED, PARKED_FROM, PLUGIN_FACTS
 from compat.site_time import sql_date
 from runner import __version__
+from runner.core.clock import SystemClock
+from runner.operations.parking import Parking
+from runner.site import check_prefix, discover
+from runner.storage.db import Database
+from runner.storage.mysql import MySQL
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 JOBS = """
@@ -170,6 +175,29 @@ def test_what_is_parked_and_what_is_not(shell, site):
         assert now == was, name
 
 
+def test_what_changes_under_its_eyes_is_left(site):
+    """A row that PHP claims, and one that it runs, between the look and the write."""
+    ids = [due(site) for _ in range(3)]
+    tables = check_prefix("wp_")
+    database = Database(MySQL(site.dsn, tables.plain("actions")), SystemClock())
+    parking = Parking(database, discover(database, tables))
+    look = database.query
+
+    def late(text, **values):
+        rows = look(text, **values)
+        site.run(f"UPDATE wp_actionscheduler_actions SET claim_id = 7 WHERE action_id = {ids[0]}")
+        site.run(
+            f"UPDATE wp_actionscheduler_actions SET status = 'complete' WHERE action_id = {ids[1]}"
+        )
+        return rows
+
+    database.query = late
+    parking.park({"ours"})
+    database.close()
+    true = sql_date(NOW - 60)
+    assert [date(site, i) for i in ids] == [true, true, parked(NOW - 60)]
+
+
 def test_many_rows_in_batches_under_a_bar(cli, site):
     """More than one statement's worth, each once; a terminal sees them counted."""
     cli.module("jobs", JOBS)
@@ -223,6 +251,9 @@ def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
     assert path.read_bytes() == PLUGIN.read_bytes()
     assert f"removed {path}" in shell.out("uninstall")
     assert not path.exists()
+    path.write_text("<?php // somebody else's by now")
+    assert "removed" not in shell.out("uninstall")
+    assert path.exists()
 
 
 WRONG_FILES = {
@@ -300,6 +331,16 @@ def test_a_copy_that_only_got_its_address(shell, site):
     shell.out("install")
     site.set_option("siteurl", "http://staging.test")
     complains(shell("run"), 78, URL, "http://staging.test", "--confirm-site")
+
+
+def test_an_option_without_a_fingerprint_goes_by_its_address(shell, site):
+    """As somebody may have written it by hand."""
+    site.set_option(INSTALLED, json.dumps({"hooks": ["ours"], "siteurl": "http://other.test"}))
+    complains(shell("run"), 78, "http://other.test")
+    site.set_option(INSTALLED, json.dumps({"hooks": ["ours"], "siteurl": URL}))
+    assert shell("run").returncode == 0
+    site.set_option(INSTALLED, json.dumps({"hooks": ["ours"]}))
+    assert shell("run").returncode == 0
 
 
 def test_a_confirmed_copy_works(shell, copy):
