@@ -15,7 +15,6 @@ from runner.operations.plugin import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from runner.operations.install import Done
 
@@ -38,7 +37,10 @@ Exit codes: 0 done or nothing to do, 1 something could not be done, 75 a runner 
 @click.option(
     "--drop-tables", is_flag=True, help="Drop the runner's own tables too, with all attempts."
 )
-def command(*, dry_run: bool, drop_tables: bool, **flags: Any) -> int:
+@click.option(
+    "--keep-plugin", is_flag=True, help="Leave its file: other sites of this network use it too."
+)
+def command(*, dry_run: bool, drop_tables: bool, keep_plugin: bool, **flags: Any) -> int:
     """Undo `runner install`: every action gets its true date back, whatever its status.
 
     Stop the runners first. The options and the plugin are removed; the runner's own tables stay
@@ -48,7 +50,7 @@ def command(*, dry_run: bool, drop_tables: bool, **flags: Any) -> int:
     folder = app.connection.mu_plugins
     with app.open() as (database, site), Bar(shown=not dry_run) as bar:
         parking = Parking(database, site, bar.update)
-        uninstall = Uninstall(database, site, parking, folder)
+        uninstall = Uninstall(database, site, parking, None if keep_plugin else folder)
         uninstall.check()
         parked = parking.parked()
         if dry_run:
@@ -57,20 +59,20 @@ def command(*, dry_run: bool, drop_tables: bool, **flags: Any) -> int:
             return 0
         bar.begin(sum(parked.values()))
         done = uninstall.run(drop_tables=drop_tables)
-    _tell(done, folder)
+    _tell(done)
+    if folder is None and not keep_plugin:
+        click.echo(f"delete wp-content/mu-plugins/{NAME} of the site: its folder is not known here")
+    elif done.plugin:
+        click.echo(f"removed {folder}/{NAME}")
+    for problem in done.problems:
+        complain(problem)
     return 1 if done.problems else 0
 
 
-def _tell(done: Done, folder: Path | None) -> None:
+def _tell(done: Done) -> None:
     click.echo(f"uninstalled: {_dates(done.given_back, 'gave')}")
-    if folder is None:
-        click.echo(f"delete wp-content/mu-plugins/{NAME} of the site: its folder is not known here")
-    elif done.plugin:
-        click.echo(f"removed {folder / NAME}")
     if done.tables:
         click.echo("dropped the runner's own tables")
-    for problem in done.problems:
-        complain(problem)
 
 
 def _dates(counts: Mapping[str, int], verb: str) -> str:

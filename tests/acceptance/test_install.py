@@ -249,6 +249,8 @@ def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
     path.write_text(PLUGIN.read_text().replace("Version: 1", "Version: 0"))
     assert f"plugin   update: {path.parent}" in shell.out("install")
     assert path.read_bytes() == PLUGIN.read_bytes()
+    assert "removed" not in shell.out("uninstall", "--keep-plugin")
+    assert path.exists()
     assert f"removed {path}" in shell.out("uninstall")
     assert not path.exists()
     path.write_text("<?php // somebody else's by now")
