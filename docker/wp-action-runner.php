@@ -14,7 +14,8 @@
  * - watches: administrators are told when parked actions are due and no runner was seen;
  * - tells: what only PHP knows goes into the option `wp_action_runner_site` once an hour.
  *
- * It costs one UPDATE by primary key for each action that PHP creates or executes.
+ * PHP's own actions cost it no statement: the INSERT tells whose a new action is, and one SELECT for
+ * all that PHP has claimed tells whose those are.
  *
  * @package WP_Action_Runner
  */
@@ -41,6 +42,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		/** Seconds between two writings of the facts. */
 		const EVERY = 3600;
 
+		/** Seconds for which a long request goes by the options that it has read. */
+		const GOOD_FOR = 60;
+
 		/**
 		 * Actions of this request that are aside, by blog and id.
 		 *
@@ -49,7 +53,14 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		private static $aside = array();
 
 		/**
-		 * The installation by blog, where the object cache may not have the newest.
+		 * Hooks of the actions that PHP is about to execute, by blog and id.
+		 *
+		 * @var array
+		 */
+		private static $claimed = array();
+
+		/**
+		 * Texts of our options by blog, and until when they are good.
 		 *
 		 * @var array
 		 */
@@ -70,6 +81,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @param int $action_id Id of the action.
 		 */
 		public static function park( $action_id ) {
+			if ( ! self::may_have_stored_ours() ) {
+				return;
+			}
 			self::change(
 				$action_id,
 				'scheduled_date_gmt = ' . self::parked_date(),
@@ -84,6 +98,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @param int $action_id Id of the action.
 		 */
 		public static function set_aside( $action_id ) {
+			if ( ! self::is_ours( $action_id ) ) {
+				return;
+			}
 			$moved = self::change(
 				$action_id,
 				"status = '" . self::ASIDE . "', last_attempt_gmt = UTC_TIMESTAMP()",
@@ -133,7 +150,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			if ( ! self::hooks() ) {
 				return;
 			}
-			$told = json_decode( (string) self::option( self::FACTS ), true );
+			$told = json_decode( (string) self::read( self::FACTS ), true );
 			if ( isset( $told['written_at'] ) && time() - $told['written_at'] < self::EVERY ) {
 				return;
 			}
@@ -148,6 +165,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 				)
 			);
 			wp_cache_delete( self::FACTS, 'options' );
+			self::$read = array();
 			self::free( 'last_attempt_gmt < UTC_TIMESTAMP() - INTERVAL ' . self::SILENCE . ' SECOND' );
 		}
 
@@ -224,6 +242,53 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		}
 
 		/**
+		 * Whether the statement before this one may have stored an action of Python's. Where it is not
+		 * the INSERT (another store, or somebody asked in between), it may.
+		 *
+		 * @return bool
+		 */
+		private static function may_have_stored_ours() {
+			global $wpdb;
+			$statement = ltrim( (string) $wpdb->last_query ); // Before the options are read.
+			$hooks     = self::hooks();
+			if ( 0 !== stripos( $statement, 'INSERT' ) || false === strpos( $statement, "{$wpdb->prefix}actionscheduler_actions" ) ) {
+				return (bool) $hooks;
+			}
+			foreach ( $hooks as $hook ) {
+				if ( false !== strpos( $statement, $wpdb->remove_placeholder_escape( esc_sql( $hook ) ) ) ) {
+					return true;
+				}
+			}
+			return false;
+		}
+
+		/**
+		 * Whether an action is Python's: asked once for all that PHP has claimed with it.
+		 *
+		 * @param int $action_id Id of the action.
+		 * @return bool
+		 */
+		private static function is_ours( $action_id ) {
+			global $wpdb;
+			$hooks = self::hooks();
+			if ( ! $hooks ) {
+				return false;
+			}
+			$blog = get_current_blog_id();
+			if ( ! isset( self::$claimed[ $blog ][ $action_id ] ) ) {
+				$id    = (int) $action_id;
+				$table = self::actions();
+				$found = $wpdb->get_results(
+					"SELECT action_id, hook FROM $table WHERE action_id = $id UNION SELECT action_id, hook FROM $table"
+					. " WHERE claim_id = (SELECT claim_id FROM $table WHERE action_id = $id AND claim_id > 0)"
+				);
+
+				self::$claimed = array( $blog => wp_list_pluck( (array) $found, 'hook', 'action_id' ) );
+			}
+			return in_array( self::$claimed[ $blog ][ $action_id ] ?? '', $hooks, true );
+		}
+
+		/**
 		 * Changes one action if it is Python's and still is what it must be.
 		 *
 		 * @param int    $action_id Id of the action.
@@ -284,37 +349,48 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @return string[]
 		 */
 		private static function hooks() {
-			$installed = json_decode( (string) self::installed(), true );
+			$installed = json_decode( (string) self::read( self::INSTALLED ), true );
 			$hooks     = isset( $installed['hooks'] ) ? $installed['hooks'] : array();
 			return is_array( $hooks ) ? array_values( array_filter( $hooks, 'is_string' ) ) : array();
 		}
 
 		/**
-		 * The option as `runner install` wrote it into the table. WordPress loads it with all others; an
-		 * object cache outlives requests and may not have it, so there the table is asked, once a request.
-		 *
-		 * @return mixed
-		 */
-		private static function installed() {
-			if ( ! wp_using_ext_object_cache() ) {
-				return get_option( self::INSTALLED, '' );
-			}
-			$blog = get_current_blog_id();
-			if ( ! array_key_exists( $blog, self::$read ) ) {
-				self::$read[ $blog ] = self::option( self::INSTALLED );
-			}
-			return self::$read[ $blog ];
-		}
-
-		/**
-		 * An option's value, straight from the table; null without one.
+		 * The text of one of our options; null without one. WordPress loads the installation with all
+		 * other options; an object cache outlives requests and may not have it, so there the table is
+		 * asked, for both at once.
 		 *
 		 * @param string $name The option's name.
 		 * @return string|null
 		 */
-		private static function option( $name ) {
+		private static function read( $name ) {
+			$known = &self::$read[ get_current_blog_id() ];
+			if ( ! isset( $known['until'] ) || time() >= $known['until'] ) {
+				$known = array( 'until' => time() + self::GOOD_FOR );
+				if ( ! wp_using_ext_object_cache() ) {
+					$known[ self::INSTALLED ] = get_option( self::INSTALLED, '' );
+				}
+			}
+			if ( ! array_key_exists( $name, $known ) ) {
+				$known += self::from_table();
+			}
+			return $known[ $name ];
+		}
+
+		/**
+		 * Both options, straight from the table.
+		 *
+		 * @return array
+		 */
+		private static function from_table() {
 			global $wpdb;
-			return $wpdb->get_var( $wpdb->prepare( "SELECT option_value FROM {$wpdb->options} WHERE option_name = %s", $name ) );
+			$found = $wpdb->get_results(
+				$wpdb->prepare(
+					"SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name IN (%s, %s)",
+					self::INSTALLED,
+					self::FACTS
+				)
+			);
+			return wp_list_pluck( (array) $found, 'option_value', 'option_name' ) + array_fill_keys( array( self::INSTALLED, self::FACTS ), null );
 		}
 	}
 

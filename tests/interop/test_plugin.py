@@ -193,20 +193,60 @@ def test_an_option_that_cannot_be_read_parks_nothing_and_harms_nothing(installed
     assert len(installed.php("run_queue", hooks=["py_interop_single", "php_interop_single"])["calls"]) == 2  # fmt: skip
 
 
-@pytest.mark.parametrize("cache", [False, True])
-def test_it_costs_one_statement_an_action(installed, cache):
-    """One more for each that is created or run; one read of the option a request, and that only
-    where an object cache may not have it."""
-    steps = [("enqueue", "php_interop_async")] * 3 + [("process",)]
-    counts = {}
+def more_statements(site, make, steps, **more) -> list[int]:
+    """How many more each step takes with the plugin than without; `make` prepares both times."""
+    counts = []
+    text = file_of(site).read_bytes()
     for there in (True, False):
         if not there:
-            file_of(installed).unlink()
-        [id_] = installed.enqueue([action(installed, "single", "php")])
-        steps[-1] = ("process", id_)
-        counts[there] = [step["queries"] for step in ask(installed, *steps, cache=cache)]
-    more = [a - b for a, b in zip(counts[True], counts[False], strict=True)]
-    assert more == [1 + cache, 1, 1, 1]
+            file_of(site).unlink()
+        answers = ask(site, *steps(make()), **more)
+        counts.append([step["queries"] for step in answers])
+    file_of(site).write_bytes(text)
+    return [a - b for a, b in zip(*counts, strict=True)]
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_it_costs_php_no_statement_an_action(installed, cache):
+    """None for each that PHP creates; one for all that its runner claims at a time, however many;
+    and one read of options a request."""
+    enqueues = [("enqueue", "php_interop_async")] * 3
+    ask(installed, *enqueues)  # their group is there
+    assert more_statements(installed, list, lambda _: enqueues, cache=cache) == [cache, 0, 0]
+    ask(installed, ("run",))  # the facts are written once an hour
+    for count in (3, 20):
+
+        def due(count=count):
+            return installed.enqueue([action(installed, "single", "php") for _ in range(count)])
+
+        run = more_statements(installed, due, lambda _: [("run",)], cache=cache)
+        assert run == [1 + 1], count
+
+
+def test_the_administrators_run_of_phps_own_costs_one_statement(installed):
+    """It has no claim that could tell of others."""
+
+    def make():
+        return installed.enqueue([action(installed, "single", "php") for _ in range(2)])
+
+    steps = more_statements(installed, make, lambda ids: [("process", id_) for id_ in ids])
+    assert steps == [1, 1]
+
+
+def test_statements_of_others_in_between_do_not_hide_an_action(installed):
+    """Whoever asks the database when an action was stored, before the plugin hears of it."""
+    [made] = ask(installed, ("interrupt",), ("enqueue", "py_interop_async"))[1:]
+    assert years(installed.row(int(made["answer"]))) == 800
+
+
+@pytest.mark.parametrize("hook", ["py_interop_100%_o'clock", 'py_interop_"é\\'])
+def test_any_name_of_a_hook_is_known(installed, cli, hook):
+    """Also one that SQL writes in another way."""
+    cli.module("named", f"from runner import Handlers\nhandlers = Handlers()\n@handlers.on({hook!r})\ndef work(*args): ...")  # fmt: skip
+    done = cli("install", "--handlers", "jobs:handlers,named:handlers")
+    assert done.returncode == 0, done.stderr
+    [made] = ask(installed, ("enqueue", hook))
+    assert years(installed.row(int(made["answer"]))) == 800
 
 
 def test_an_object_cache_does_not_hide_the_installation(installed):

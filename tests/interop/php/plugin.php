@@ -30,6 +30,18 @@ return function ( array $question ): array {
 			WP_Action_Runner::watch();
 			return ob_get_clean();
 		},
+		'interrupt' => function () {
+			remove_action( 'action_scheduler_stored_action', array( 'WP_Action_Runner', 'park' ), PHP_INT_MIN );
+			add_action(
+				'action_scheduler_stored_action',
+				function () {
+					$GLOBALS['wpdb']->query( 'SELECT 1' );
+				},
+				PHP_INT_MIN
+			);
+			add_action( 'action_scheduler_stored_action', array( 'WP_Action_Runner', 'park' ), PHP_INT_MIN );
+			return true;
+		},
 		'unschedule' => function ( $hook ) {
 			return as_unschedule_action( $hook, array( 1 ), 'interop-plugin' );
 		},
