@@ -39,8 +39,11 @@ PHP's runner does not take it, and all else that PHP asks about it is answered a
 PARKED_FROM = "2800-01-01 00:00:00"
 """From this date on a date counts as parked. An earlier one than the year 2000 is parked here."""
 
-PARKED_UNTIL = "9200"
-"""Dates from this year on cannot be parked, and stay as they are."""
+INSTALLED = "wp_action_runner"
+"""Option that says which hooks are parked, as JSON. Written by `runner install`."""
+
+PLUGIN_FACTS = "wp_action_runner_site"
+"""Option in which the plugin writes what only PHP knows, as JSON."""
 
 CREATED = "action created"
 STARTED = f"action started via {CONTEXT}"
@@ -63,14 +66,17 @@ LONGEST_LOG = 60_000
 
 def parked(date: str) -> str:
     """The date (UTC, as text) by which PHP's runner leaves an action alone."""
-    if date >= PARKED_UNTIL:
+    if date >= PARKED_FROM:
         return date
     return max(f"{int(date[:4]) + PARKED_YEARS:04}{date[4:]}", PARKED_FROM)
 
 
-def true_date(date: str) -> str:
-    """The date that is meant, of one that may be parked."""
-    return date if date < PARKED_FROM else f"{int(date[:4]) - PARKED_YEARS:04}{date[4:]}"
+def true_date(date: str, local: str = "") -> str:
+    """The date that is meant, of one that may be parked. Where the local date, which is never
+    moved, is as late, the date is true."""
+    if date < PARKED_FROM or local >= PARKED_FROM:
+        return date
+    return f"{int(date[:4]) - PARKED_YEARS:04}{date[4:]}"
 
 
 def failed(why: str) -> str:

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
+from compat.action_scheduler import INSTALLED, NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
 from compat.site_time import SiteZone
 from compat.tables import PREFIX, Shape, UnknownShape, shape
 from runner.core.errors import Busy, ConfigError, DatabaseError, SiteError
+from runner.core.installed import Installed
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ OWN_TABLES = ("migrations", "workers", "leases", "attempts", "held")
 
 OWN_SCHEMA = 2
 """Number of the newest migration in `sql/schema`."""
-
-
-INSTALLED = "wp_action_runner"
-"""WordPress option that names, as JSON, the hooks which are Python's beside a live PHP runner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +44,12 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
-    """What was written down when the runner was installed beside PHP's: `hooks` are Python's."""
-
-    hooks: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
     """Facts read at connect. `schema` is the store's version option, empty when there is none;
     `php_scheduled` says whether WP-Cron holds the event that starts PHP's own runner; `migrated`
-    whether the runner's own tables are all there; `installed` is None where PHP's runner does not
-    know of ours."""
+    whether the runner's own tables are all there; `null_dates` whether a last attempt can be NULL
+    (since Action Scheduler 3.3); `installed` is None where the runner was not installed beside
+    PHP's."""
 
     tables: Tables
     shape: Shape
@@ -70,6 +61,7 @@ class Site:
     skip_locked: bool
     log_charset: str
     migrated: bool = False
+    null_dates: bool = True
     installed: Installed | None = None
 
 
@@ -107,23 +99,9 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         skip_locked=has_skip_locked(server),
         log_charset=_log_charset(facts),
         migrated=_migrated(database, tables, facts),
-        installed=_installed(options.get(INSTALLED, "")),
+        null_dates=not _is_filled(facts, "last_attempt_gmt"),
+        installed=Installed.read(options.get(INSTALLED, "")),
     )
-
-
-def _installed(text: str) -> Installed | None:
-    if not text:
-        return None
-    import json  # noqa: PLC0415  only where there is something to read
-
-    try:
-        found = json.loads(text)
-        return Installed(frozenset(str(hook) for hook in found["hooks"]))
-    except (ValueError, LookupError, TypeError) as error:
-        raise SiteError(
-            f"option {INSTALLED} cannot be read ({type(error).__name__}: {error}): it tells which"
-            " hooks Python handles beside PHP's runner, so nothing is done without it"
-        ) from error
 
 
 def _migrated(database: Database, tables: Tables, facts: list[Row]) -> bool:
@@ -182,6 +160,11 @@ def _shape(facts: list[Row], tables: Tables) -> Shape:
         ) from error
 
 
+def _is_filled(facts: list[Row], column: str) -> bool:
+    """Whether a column has a default instead of NULL."""
+    return any(row["item"] == column and str(row["value"]) == "filled" for row in facts)
+
+
 def _log_charset(facts: list[Row]) -> str:
     """Character set of the log messages: a collation's name begins with it."""
     for row in facts:
@@ -231,9 +214,12 @@ def action_queries(site: Site, dialect: str, *, parked: bool = False) -> Queries
     return Queries("action_scheduler.sql", dialect, identifiers(site, dialect), over=over)
 
 
+_MOVED = "COALESCE(scheduled_date_local, '2000-01-01') < '2800-01-01'"
+"""Tells a parked date from a true one so far ahead, whose local date is as late."""
+
 _TRUE_DATE = (
-    "CASE WHEN scheduled_date_gmt >= '2800-01-01' THEN scheduled_date_gmt - INTERVAL 800 YEAR"
-    " ELSE scheduled_date_gmt END"
+    f"CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {_MOVED}"
+    " THEN scheduled_date_gmt - INTERVAL 800 YEAR ELSE scheduled_date_gmt END"
 )
 """Of an action that may be parked. In a SQLite file none is: no PHP runner works there."""
 
@@ -254,6 +240,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         "dual": "FROM DUAL" if mysql else "",
         "row_count": "ROW_COUNT()" if mysql else "changes()",
         "true_date": _TRUE_DATE if mysql else "scheduled_date_gmt",
+        "moved": _MOVED,
         "parked_now": "UTC_TIMESTAMP() + INTERVAL 800 YEAR" if mysql else "'2800-01-01'",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
         "lock": "FOR UPDATE" if mysql else "",

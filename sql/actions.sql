@@ -25,7 +25,7 @@ SELECT action_id FROM (
   ) AS plain
   UNION ALL
   SELECT action_id, {true_date} FROM (
-    SELECT action_id, scheduled_date_gmt FROM {actions} /*index*/
+    SELECT action_id, scheduled_date_gmt, scheduled_date_local FROM {actions} /*index*/
     WHERE (/*where*/) AND scheduled_date_gmt >= '2800-01-01'
     ORDER BY /*order*/ LIMIT :last
   ) AS parked
@@ -84,7 +84,8 @@ SELECT group_id FROM {groups} WHERE slug = :slug ORDER BY group_id
 -- name: whole_rows
 -- All that is shown of these actions.
 SELECT a.action_id, a.hook, a.status, {priority} AS priority, a.args, a.extended_args, a.schedule,
-  a.attempts, a.claim_id, a.scheduled_date_gmt, a.last_attempt_gmt, g.slug
+  a.attempts, a.claim_id, a.scheduled_date_gmt, a.scheduled_date_local,
+  a.last_attempt_gmt, g.slug
 FROM {actions} AS a LEFT JOIN {groups} AS g ON g.group_id = a.group_id
 WHERE a.action_id IN (:ids)
 

@@ -2,6 +2,7 @@
 -- their place. A pending row is parked when its date is moved by 800 years (from 2800 on), so that
 -- PHP's runner leaves it alone. Who holds it stands in the runner's own table of held actions; the
 -- row itself has no claim, and while it runs no last attempt (NULL): no sweep of PHP's matches it.
+-- A true date so far ahead is never parked; it is told by its local date, which is never moved.
 -- Writes lock the action first and what is held of it second, as claims do.
 
 -- name: due
@@ -11,7 +12,7 @@ FROM (
   SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt
   FROM {actions} AS a {hook_index}
   WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status = 'pending' AND claim_id = 0
-    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} /*groups*/
+    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved} /*groups*/
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
   ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS due
@@ -24,7 +25,7 @@ FROM (
   SELECT action_id, priority, attempts, scheduled_date_gmt
   FROM {actions} AS a {claim_index}
   WHERE claim_id = 0 AND status = 'pending' AND priority IN (:priorities)
-    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now}
+    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}
     AND HEX(hook) IN (:hooks_hex) /*groups*/
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
   ORDER BY priority, scheduled_date_gmt LIMIT :limit
@@ -38,7 +39,7 @@ FROM (
   SELECT action_id, hook, group_id, priority, attempts, scheduled_date_gmt
   FROM {actions} AS a {claim_index}
   WHERE claim_id = 0 AND status = 'pending' AND priority = :urgency
-    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now}
+    AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
   ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS urgent
@@ -71,12 +72,57 @@ WHERE action_id IN (:ids) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' A
 {lock_free}
 
 -- name: park
--- Parks locked rows. A date before 2000, such as the zero date, is parked at the first moment that
--- there is.
+-- Parks those that still are what they were. A date before 2000, such as the zero date, is parked
+-- at the first moment that there is.
 UPDATE {actions} {by_key}
 SET scheduled_date_gmt = CASE WHEN scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
   ELSE scheduled_date_gmt + INTERVAL 800 YEAR END
-WHERE action_id IN (:ids) AND scheduled_date_gmt < '2800-01-01'
+WHERE action_id IN (:ids) AND status = 'pending' AND claim_id = 0
+  AND scheduled_date_gmt < '2800-01-01'
+
+-- name: strayed
+-- Rows that the plugin moved aside, and PHP died before it put them back; and rows that PHP has
+-- ended (as canceled) while they were parked.
+SELECT 'strayed' AS kind, action_id, priority, attempts, scheduled_date_gmt, {now} AS now
+FROM (
+  SELECT * FROM (
+    SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt FROM {actions}
+    WHERE status = 'runner-aside' AND last_attempt_gmt < UTC_TIMESTAMP() - INTERVAL 60 SECOND
+    LIMIT 1
+  ) AS aside
+  UNION ALL
+  SELECT * FROM (
+    SELECT action_id, {priority} AS priority, attempts, scheduled_date_gmt FROM {actions} AS a
+    WHERE status IN ('complete', 'failed', 'canceled') AND scheduled_date_gmt >= '2800-01-01'
+      AND {moved} AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
+    LIMIT 1
+  ) AS ended
+) AS strayed
+
+-- name: free_aside
+-- Pending again and parked. Rows of the last minute may still be put back by the plugin.
+UPDATE {actions}
+SET scheduled_date_gmt = CASE WHEN scheduled_date_gmt >= '2800-01-01' THEN scheduled_date_gmt
+    WHEN scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
+    ELSE scheduled_date_gmt + INTERVAL 800 YEAR END,
+  status = 'pending', claim_id = 0
+WHERE status = 'runner-aside' AND last_attempt_gmt < UTC_TIMESTAMP() - INTERVAL 60 SECOND
+
+-- name: parked_and_ended
+-- Rows that have ended and nobody holds, with a parked date.
+SELECT action_id FROM {actions} AS a
+WHERE status IN ('complete', 'failed', 'canceled') AND scheduled_date_gmt >= '2800-01-01'
+  AND {moved} AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
+LIMIT :limit
+
+-- name: give_back
+-- True dates. What has ended, or runs although no runner lives, gets a last attempt, so that PHP's
+-- cleaner sees it: it passes NULL over.
+UPDATE {actions} {by_key}
+SET scheduled_date_gmt = scheduled_date_gmt - INTERVAL 800 YEAR,
+  last_attempt_gmt = CASE WHEN status = 'pending' THEN last_attempt_gmt
+    ELSE COALESCE(last_attempt_gmt, UTC_TIMESTAMP()) END
+WHERE action_id IN (:ids) AND scheduled_date_gmt >= '2800-01-01' AND {moved}
 
 -- name: expired
 -- Rows of claims whose lease ran out or is lost, and rows that run although nobody holds them, as
@@ -116,8 +162,7 @@ SELECT action_id, hook, status, {priority} AS priority, args, extended_args, sch
   attempts, claim_id
 FROM {actions} AS a {by_key}
 WHERE action_id IN (:ids) AND claim_id = 0 AND status = 'pending'
-  AND (:chosen
-    OR scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now})
+  AND (:chosen OR scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now})
   AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
 {lock_free}
 
@@ -182,7 +227,7 @@ WHERE action_id IN (:ids) AND claim_id = 0 AND status = 'in-progress'
 -- Pending again, parked at a later date. A date that has no parked one stays as it is.
 UPDATE {actions} {by_key}
 SET status = 'pending', attempts = :attempts, schedule = :schedule,
-  scheduled_date_gmt = CASE WHEN :gmt < '9200' THEN :gmt + INTERVAL 800 YEAR ELSE :gmt END,
+  scheduled_date_gmt = CASE WHEN :gmt < '2800' THEN :gmt + INTERVAL 800 YEAR ELSE :gmt END,
   scheduled_date_local = :local, last_attempt_gmt = UTC_TIMESTAMP(),
   last_attempt_local = FROM_UNIXTIME(UNIX_TIMESTAMP() + :offset)
 WHERE action_id IN (:ids) AND claim_id = 0 AND status = 'in-progress'
@@ -222,7 +267,7 @@ WHERE a.action_id IN (:ids) {lock}
 -- The next row of a recurring chain, parked unless its date has no parked one.
 INSERT INTO {actions} (hook, status, scheduled_date_gmt, scheduled_date_local, schedule, group_id,
   {priority_column} args, extended_args)
-SELECT hook, 'pending', CASE WHEN :gmt < '9200' THEN :gmt + INTERVAL 800 YEAR ELSE :gmt END, :local,
+SELECT hook, 'pending', CASE WHEN :gmt < '2800' THEN :gmt + INTERVAL 800 YEAR ELSE :gmt END, :local,
   :schedule, group_id, {priority_column} args, extended_args
 FROM {actions} WHERE action_id = :id
 

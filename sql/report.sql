@@ -3,8 +3,8 @@
 -- name: counts
 -- Actions by status, all of them, those of the given hooks, and those that are parked.
 SELECT status, COUNT(*) AS actions, SUM(CASE WHEN HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END) AS ours,
-  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' THEN 1 ELSE 0 END) AS parked,
-  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' AND HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END)
+  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {moved} THEN 1 ELSE 0 END) AS parked,
+  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {moved} AND HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END)
     AS ours_parked
 FROM {actions} GROUP BY status
 
@@ -15,22 +15,28 @@ SELECT COUNT(*) AS actions, SUM(CASE WHEN HEX(hook) IN (:hooks_hex) THEN 1 ELSE 
   MAX(UNIX_TIMESTAMP()) AS now
 FROM {actions}
 WHERE status = 'pending' AND (scheduled_date_gmt <= UTC_TIMESTAMP()
-  OR scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now})
+  OR (scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}))
 
 -- name: due_of_hooks
 -- How many actions a run has before it.
 SELECT COUNT(*) AS actions FROM {actions}
 WHERE status = 'pending' AND claim_id = 0 AND (scheduled_date_gmt <= UTC_TIMESTAMP()
-    OR scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now})
+    OR (scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}))
   AND HEX(hook) IN (:hooks_hex)
 
 -- name: next_due
 -- The next action that is not due yet.
 SELECT MIN({true_date}) AS next FROM (
-  SELECT MIN(scheduled_date_gmt) AS scheduled_date_gmt FROM {actions}
-  WHERE status = 'pending' AND scheduled_date_gmt > UTC_TIMESTAMP()
-    AND scheduled_date_gmt < '2800-01-01'
+  SELECT * FROM (
+    SELECT scheduled_date_gmt, scheduled_date_local FROM {actions}
+    WHERE status = 'pending' AND scheduled_date_gmt > UTC_TIMESTAMP()
+      AND scheduled_date_gmt < '2800-01-01'
+    ORDER BY scheduled_date_gmt LIMIT 1
+  ) AS plain
   UNION ALL
-  SELECT MIN(scheduled_date_gmt) FROM {actions}
-  WHERE status = 'pending' AND scheduled_date_gmt > {parked_now}
+  SELECT * FROM (
+    SELECT scheduled_date_gmt, scheduled_date_local FROM {actions}
+    WHERE status = 'pending' AND scheduled_date_gmt > {parked_now}
+    ORDER BY scheduled_date_gmt LIMIT 1
+  ) AS parked
 ) AS soonest

@@ -14,8 +14,9 @@ SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', {isolation} = 'READ-COM
 -- Every fact as (kind, name, item, value). One collation, since the parts have several.
 SELECT 'column' AS kind, CONVERT(table_name USING utf8mb4) COLLATE utf8mb4_bin AS name,
   CONVERT(column_name USING utf8mb4) COLLATE utf8mb4_bin AS item,
-  CONVERT(CONCAT_WS(' ', IF(is_nullable = 'NO' AND column_default IS NULL
-    AND extra NOT LIKE '%auto_increment%', 'required', 'optional'), collation_name)
+  CONVERT(CONCAT_WS(' ', CASE WHEN is_nullable = 'YES' THEN 'optional'
+    WHEN column_default IS NULL AND extra NOT LIKE '%auto_increment%' THEN 'required'
+    ELSE 'filled' END, collation_name)
     USING utf8mb4) COLLATE utf8mb4_bin AS value
 FROM information_schema.columns
 WHERE table_schema = DATABASE() AND table_name IN (:tables)

@@ -8,7 +8,7 @@ the reading.
 
 from compat.db_host import DbHost, parse_db_host
 from compat.wpconfig.config import Tls, WpConfig, WpConfigError, tls_of
-from compat.wpconfig.files import find, walk_up
+from compat.wpconfig.files import find, mu_plugins, walk_up
 from compat.wpconfig.reader import read
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "WpConfig",
     "WpConfigError",
     "find",
+    "mu_plugins",
     "parse_db_host",
     "read",
     "tls_of",

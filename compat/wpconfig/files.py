@@ -4,7 +4,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from compat.wpconfig.config import WpConfigError, shown
+from compat.wpconfig.config import WpConfig, WpConfigError, shown
 
 MAX_BYTES = 1_048_576
 """Largest file that is read."""
@@ -54,6 +54,15 @@ def wordpress_of(folder: Path) -> Path:
         return folder
     below = [found.parent for found in folder.glob("*/wp-load.php")]
     return below[0] if len(below) == 1 else folder
+
+
+def mu_plugins(config: WpConfig) -> Path:
+    """The folder of plugins that WordPress always loads."""
+    said, content = config.constants.get("WPMU_PLUGIN_DIR"), config.constants.get("WP_CONTENT_DIR")
+    if said:
+        return Path(str(said))
+    folder = wordpress_of(config.path.absolute().parent)
+    return Path(str(content or folder / "wp-content")) / "mu-plugins"
 
 
 def load(path: Path) -> str:

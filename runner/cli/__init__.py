@@ -20,6 +20,8 @@ COMMANDS = {
     "run": "Run the due actions of your handlers, then end.",
     "work": "Run due actions as they come, until told to stop: the daemon.",
     "migrate": "Make or update the runner's own tables: leases, workers, attempts.",
+    "install": "Set up beside PHP's own runner: park the actions of your handlers' hooks.",
+    "uninstall": "Undo `runner install`: every action gets its true date back.",
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",

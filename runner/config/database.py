@@ -31,12 +31,14 @@ _WAYS = (
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Where the tables are. `origin` says in words where that was found; `warnings` are what a
-    user should know about it."""
+    user should know about it; `mu_plugins` is the folder of the site's must-use plugins, where its
+    files are known."""
 
     dsn: Dsn
     prefix: str
     origin: str = ""
     warnings: tuple[str, ...] = ()
+    mu_plugins: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class _Found:
     prefix: str
     rank: Rank
     warnings: tuple[str, ...] = ()
+    mu_plugins: Path | None = None
 
 
 def find(resolved: Resolved, environ: Mapping[str, str], here: Path) -> Connection:
@@ -68,6 +71,7 @@ def find(resolved: Resolved, environ: Mapping[str, str], here: Path) -> Connecti
         _prefix(found, resolved, environ),
         found.origin,
         found.warnings,
+        found.mu_plugins,
     )
 
 
@@ -150,7 +154,7 @@ def _from_wordpress(wp_path: str, environ: Mapping[str, str], here: Path) -> _Fo
 
 
 def _from_config(config: WpConfig) -> _Found:
-    from compat.wpconfig import tls_of  # noqa: PLC0415  as above
+    from compat.wpconfig import mu_plugins, tls_of  # noqa: PLC0415  as above
 
     facts = config.constants
     if str(facts.get("DB_ENGINE", "")).lower() == "sqlite":
@@ -166,7 +170,14 @@ def _from_config(config: WpConfig) -> _Found:
     )
     if config.table_prefix and not PREFIX.fullmatch(config.table_prefix):
         raise ConfigError(f"{config.path}: the table prefix {config.table_prefix!r} cannot be one")
-    return _Found(dsn, str(config.path), config.table_prefix or "", Rank.DEFAULT, config.warnings)
+    return _Found(
+        dsn,
+        str(config.path),
+        config.table_prefix or "",
+        Rank.DEFAULT,
+        config.warnings,
+        mu_plugins(config),
+    )
 
 
 def _dsn(database: str, db_host: str, user: str, password: str) -> Dsn:

@@ -217,7 +217,7 @@ def _stored(row: Row) -> StoredAction:
         priority=row["priority"],
         args=args,
         schedule=schedule,
-        scheduled_gmt=scheduled and true_date(scheduled),
+        scheduled_gmt=scheduled and true_date(scheduled, row["scheduled_date_local"] or ""),
         last_attempt_gmt=None if attempted == ZERO else attempted,
         attempts=row["attempts"],
         claim_id=row["claim_id"],

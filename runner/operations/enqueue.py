@@ -10,6 +10,7 @@ from compat.action_scheduler import CREATED, parked
 from compat.site_time import sql_date
 from runner.core.errors import EnqueueError, TooBusy
 from runner.core.new_action import NewAction
+from runner.operations.safety import check_readable
 from runner.site import identifiers
 from runner.storage.borrowed import borrow
 from runner.storage.queries import Queries, chunks, numbered
@@ -47,6 +48,8 @@ class Enqueue:
     """
 
     def __init__(self, database: Database, site: Site) -> None:
+        """Raises ConfigError where nobody knows which actions are to be parked."""
+        check_readable(site)
         self._database = database
         self._zone = site.zone
         self._parks = site.installed.hooks if site.installed else frozenset()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.core.errors import SafetyRefusal
+from compat.action_scheduler import INSTALLED
+from runner.core.errors import ConfigError, SafetyRefusal
 
 if TYPE_CHECKING:
     from runner.site import Site
@@ -28,7 +29,8 @@ def parks(mode: str, site: Site) -> bool:
 
 def check_mode(mode: str, site: Site, dialect: str, hooks: int) -> None:
     """Raises SafetyRefusal where `auto` finds that PHP's runner may be alive, and where rows cannot
-    be parked."""
+    be parked; ConfigError on a copy of the site."""
+    check_installed(site)
     if parks(mode, site):
         _check_parking(site, dialect)
         return
@@ -38,9 +40,31 @@ def check_mode(mode: str, site: Site, dialect: str, hooks: int) -> None:
     raise SafetyRefusal(
         f"nothing was touched: PHP's own queue runner may be alive on this site. It would fail"
         f" every action of {many} handled here that it meets, and each claim of ours would stop"
-        " its whole queue. To work beside it: --mode parked. If it is switched off, say so:"
-        " --mode native (or RUNNER_MODE=native)"
+        " its whole queue. To work beside it: `runner install` (or --mode parked). If it is"
+        " switched off, say so: --mode native (or RUNNER_MODE=native)"
     )
+
+
+def check_readable(site: Site) -> None:
+    """Raises ConfigError where nobody knows which hooks are Python's."""
+    if site.installed and site.installed.problem:
+        raise ConfigError(
+            f"option {INSTALLED}, which names the hooks of Python, {site.installed.problem}:"
+            " `runner install` writes it anew"
+        )
+
+
+def check_installed(site: Site) -> None:
+    """Raises ConfigError for an option that cannot be read, and where the runner was installed for
+    another address: a copy of a shop would charge its customers again."""
+    check_readable(site)
+    found = site.installed
+    if found and not found.is_for(site.url):
+        raise ConfigError(
+            f"nothing was touched: this is a copy of a site. The runner was installed for"
+            f" {found.siteurl}, and this is {site.url}. If it is to do its own work:"
+            " `runner install --confirm-site`"
+        )
 
 
 def _check_parking(site: Site, dialect: str) -> None:
@@ -50,4 +74,10 @@ def _check_parking(site: Site, dialect: str) -> None:
         raise SafetyRefusal(
             "nothing was touched: beside PHP's runner what is held is noted in the runner's own"
             " tables, and they are missing or old: `runner migrate` makes them"
+        )
+    if not site.null_dates:
+        raise SafetyRefusal(
+            "nothing was touched: PHP's cleaner would fail what runs here, since last_attempt_gmt"
+            " cannot be NULL in this Action Scheduler's table. Update Action Scheduler to 3.3 or"
+            " newer"
         )

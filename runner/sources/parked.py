@@ -72,8 +72,12 @@ class Parked(Native):
         """Sees up to `limit` rows that are due, and those that a dead worker left. What PHP has
         added meanwhile is parked first, SWEPT rows at most."""
         rows = self._look(database, limit, expired=expired, unparked=True)
-        if any(row["kind"] == "unparked" for row in rows):
+        seen = {row["kind"] for row in rows}
+        if "strayed" in seen:
+            self._fetch_back(database)
+        if "unparked" in seen:
             self._sweep(database)
+        if seen & {"strayed", "unparked"}:
             rows = self._look(database, limit, expired=expired, unparked=False)
         return found_in(rows, limit)
 
@@ -87,7 +91,7 @@ class Parked(Native):
                 each = self._each("unparked", len(hooks))
                 parts += [each[n] for n in swept]
             if expired and first:
-                parts.append(self._filtered(self.queries["expired"]))
+                parts += [self._filtered(self.queries["expired"]), self.queries["strayed"]]
             if parts:
                 text = self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts))
                 rows += database.query(text, limit=limit, **self._values(hooks))
@@ -114,6 +118,14 @@ class Parked(Native):
             self.queries["to_park"], hooks=hooks, hooks_hex=hooks_hex(hooks), limit=SWEPT
         )
         self._park(database, ids_of(rows), hooks)
+
+    def _fetch_back(self, database: Database) -> None:
+        """Whatever its hook, what strayed is parked again or has its true date, SWEPT rows at
+        most."""
+        database.write(self.queries["free_aside"])
+        ended = database.query(self.queries["parked_and_ended"], limit=SWEPT)
+        if ended:
+            database.write(self.queries["give_back"], ids=ids_of(ended))
 
     def _park(self, database: Database, ids: Sequence[int], hooks: Sequence[str]) -> None:
         """Parks those that are free. What another holds locked is left for the next time."""

@@ -37,6 +37,9 @@ def test_the_wheel_runs_a_queue(tmp_path):
     environ = {"PYTHONPATH": str(installed), "RUNNER_DSN": f"sqlite:///{tmp_path}/shop.sqlite"}
     where = run("-c", "import runner; print(runner.__file__)", folder=tmp_path, **environ)
     assert where.stdout.startswith(str(installed))
+    plugin = "from runner.operations.plugin import source; print(source().read_text())"
+    shown = run("-c", plugin, folder=tmp_path, **environ)
+    assert shown.stdout.startswith("<?php"), shown.stderr
     made = run("-m", "runner.demo", f"{tmp_path}/shop.sqlite", folder=tmp_path, **environ)
     assert made.returncode == 0, made.stderr
     done = run(

@@ -12,11 +12,12 @@ from compat import schedules
 from compat.action_scheduler import parked, true_date
 from compat.site_time import ZERO, sql_date
 from runner import Queue
-from runner.core.errors import SafetyRefusal, SiteError
+from runner.core.errors import ConfigError, SafetyRefusal
 from runner.core.limits import Limits
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement
 from runner.core.signals import Stop
 from runner.operations.cleaner import Cleaner
+from runner.operations.enqueue import Enqueue
 from runner.operations.safety import check_mode
 from runner.site import discover
 from runner.sources.leases import is_parked
@@ -50,7 +51,7 @@ def found_by_php(site, at: int) -> int:
 
 
 @pytest.mark.parametrize(
-    "date", ["2000-02-29 12:00:00", "2026-11-23 06:05:00", "9199-12-31 23:59:59"]
+    "date", ["2000-02-29 12:00:00", "2026-11-23 06:05:00", "2799-12-31 23:59:59"]
 )
 def test_a_parked_date_is_eight_centuries_away(date, site):
     """As the server adds years; back it is the same date, leap days included."""
@@ -60,9 +61,9 @@ def test_a_parked_date_is_eight_centuries_away(date, site):
 
 
 def test_dates_at_the_edges():
-    """Before 2000 the first parked moment stands for all; from 9200 on a date stays as it is."""
+    """Before 2000 the first parked moment stands for all; from 2800 on a date stays as it is."""
     assert parked(ZERO) == parked("1970-01-01 00:00:01") == "2800-01-01 00:00:00"
-    assert parked("9200-01-01 00:00:00") == "9200-01-01 00:00:00"
+    assert parked("2800-01-01 00:00:00") == "2800-01-01 00:00:00"
     assert true_date("2799-12-31 23:59:59") == "2799-12-31 23:59:59"
 
 
@@ -113,9 +114,9 @@ def test_what_is_settled_has_its_true_date(outcome, site, server, engine):
 
 
 def test_a_retry_too_late_to_be_parked_keeps_its_date(site, server, engine):
-    """The year 9200 and later have no parked date; the outcome is recorded all the same."""
+    """The year 2800 and later have no parked date; the outcome is recorded all the same."""
     site.add("py_hook", at=NOW - 60)
-    far = 228_160_000_000  # in 9200
+    far = 26_508_000_000  # in 2810
     with server.frozen(NOW):
         source = engine.source()
         claim = source.claim(25)
@@ -126,7 +127,7 @@ def test_a_retry_too_late_to_be_parked_keeps_its_date(site, server, engine):
 
 def test_the_sweep_parks_what_php_has_added(site, server, engine):
     """Pending rows of our hooks, due or not, zero dates and dates before 2000 too. Left alone: what
-    PHP has claimed, other hooks (also by another case), what is over, and dates from 9200 on."""
+    PHP has claimed, other hooks (also by another case), what is over, and dates from 2800 on."""
     moved = {
         site.add("py_hook", at=NOW + 86_400): parked(sql_date(NOW + 86_400)),
         site.add("py_other", at=NOW - 60): parked(sql_date(NOW - 60)),
@@ -168,6 +169,50 @@ def test_a_transaction_that_adds_actions_is_not_waited_for(site, server, engine)
         claim = engine.source(database).claim(25)
         assert [a.id for a in claim.actions] == [1]
     other.close()
+
+
+def test_what_php_left_behind_is_fetched_back(site, server, engine):
+    """The plugin moved actions aside and PHP died, a minute ago; PHP canceled parked ones. The former
+    run, the latter get their true dates, whatever their hook. Neither is touched while the plugin may
+    put it back, or a claim holds it."""
+    aside = {"status": "runner-aside", "claim_id": 7}
+    dead = site.add("py_hook", at=NOW - 60, last_attempt_gmt=sql_date(NOW - 61), **aside)
+    looked_at = site.add("py_hook", at=NOW - 60, last_attempt_gmt=sql_date(NOW - 59), **aside)
+    over = {"status": "canceled", "scheduled_date_gmt": parked(sql_date(NOW - 60))}
+    canceled = site.add("py_elsewhere", at=NOW - 60, last_attempt_gmt=None, **over)
+    held = site.add("py_elsewhere", at=NOW - 60, **over)
+    site.run("INSERT INTO wp_runner_held VALUES (%s, 12345)", (held,))
+    with server.frozen(NOW):
+        assert engine.run().completed == 1
+    rows = {int(row["action_id"]): row for row in site.rows()}
+    assert rows[dead]["status"] == "complete"
+    assert (rows[looked_at]["status"], rows[looked_at]["claim_id"]) == ("runner-aside", "7")
+    assert rows[canceled]["scheduled_date_gmt"] == sql_date(NOW - 60)
+    assert rows[canceled]["last_attempt_gmt"] == sql_date(NOW)
+    assert rows[held]["scheduled_date_gmt"] == parked(sql_date(NOW - 60))
+
+
+@pytest.mark.parametrize("installed", [("py_hook",), ("py_hook", "py_elsewhere")])
+def test_a_true_date_that_looks_parked_is_not_due(installed, site, server, clock):
+    """In the year 2810: its local date, which is never moved, is as late. So it is shown; it is moved
+    by nothing, and run by hand it keeps that date."""
+    install(site, *installed)
+    engine = Engine(site, handlers_for("py_hook"), clock, "parked")
+    far = 26_508_000_000  # 2810
+    id_ = site.add("py_hook", at=far)
+    with server.frozen(NOW):
+        assert engine.run().claimed == 0
+        with Queue.open(site.url) as queue:
+            assert [action.at.year for action in queue.list()] == [2810]
+            assert queue.next("py_hook").at.year == 2810
+        assert site.row(id_)["scheduled_date_gmt"] == sql_date(far)
+        source = engine.source(ids=[id_])
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions)
+        source.advance(claim, [Settlement(claim.actions[0], Completed())], [])
+    assert (site.row(id_)["status"], site.row(id_)["scheduled_date_gmt"]) == (
+        "complete", sql_date(far)
+    )  # fmt: skip
 
 
 def test_only_hooks_that_are_installed_are_swept(site, server, engine):
@@ -349,16 +394,22 @@ def test_modes(site, engine):
     for mode in ("auto", "parked"):
         with pytest.raises(SafetyRefusal, match="`runner migrate` makes them"):
             check_mode(mode, replace(installed, migrated=False), "mysql", 1)
+    with pytest.raises(SafetyRefusal, match="cannot be NULL"):
+        check_mode("parked", replace(installed, null_dates=False), "mysql", 1)
     with pytest.raises(SafetyRefusal, match="SQLite"):
         check_mode("parked", found, "sqlite", 1)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"mode": "parked"}', '{"hooks": 3}', "null"])
 def test_an_option_that_cannot_be_read_is_refused(text, site, engine):
-    """Nobody knows then which hooks are ours."""
+    """Nobody knows then which hooks are ours: nothing is run, nothing created."""
     site.set_option("wp_action_runner", text)
-    with pytest.raises(SiteError, match="option wp_action_runner cannot be read"):
-        discover(engine.database(), engine.tables)
+    database = engine.database()
+    found = discover(database, engine.tables)
+    with pytest.raises(ConfigError, match=r"option wp_action_runner.* `runner install` writes it"):
+        check_mode("auto", found, "mysql", 1)
+    with pytest.raises(ConfigError, match=r"option wp_action_runner.* `runner install` writes it"):
+        Enqueue(database, found)
 
 
 def test_what_python_creates_is_parked_at_once(site, server, monkeypatch):

@@ -63,7 +63,7 @@ def filled():
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
-        "action_scheduler.sql", "actions.sql", "enqueue.sql", "leases.sql", "manage.sql",
+        "action_scheduler.sql", "actions.sql", "enqueue.sql", "install.sql", "leases.sql", "manage.sql",
         "migrate.sql", "parked.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
         "schema/0001_leases.sql", "schema/0002_parked.sql",
     ]  # fmt: skip
@@ -146,7 +146,8 @@ def test_every_statement_is_filled_for_every_site():
     for server, name, text in filled():
         assert not re.search(r"[{}]", text), name
         assert "--" not in text, name
-        assert text.strip(), f"{name} for {server}"
+        hint = name == "actions.sql index_of_hook"  # nothing where there is no such index
+        assert hint or text.strip(), f"{name} for {server}"
     for file, name in STATEMENTS:
         assert not re.search(r"wp_|actionscheduler_", load(file)[name]), name
 

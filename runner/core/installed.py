@@ -1,0 +1,70 @@
+"""What `runner install` wrote down about a site whose PHP runner goes on beside ours."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The option, read. `hooks` are Python's, `siteurl` is the site that it was written for,
+    `version` the runner's that wrote it, `installed_at` when (epoch seconds). `problem` says why it
+    cannot be used, in words that go on after "the option".
+
+    Tools that copy a site replace its address in all texts, so `siteurl` alone would follow the
+    copy; its `fingerprint` does not.
+    """
+
+    hooks: frozenset[str] = frozenset()
+    siteurl: str = ""
+    fingerprint: str = ""
+    version: str = ""
+    installed_at: int = 0
+    problem: str = ""
+
+    @classmethod
+    def made(cls, hooks: frozenset[str], siteurl: str, version: str, now: int) -> Installed:
+        return cls(hooks, siteurl, _fingerprint(siteurl), version, now)
+
+    @classmethod
+    def read(cls, text: str) -> Installed | None:
+        """From the option's text; None for an empty one."""
+        if not text:
+            return None
+        import json  # noqa: PLC0415  most sites of `runner run` have nothing to read
+
+        try:
+            found = json.loads(text)
+        except ValueError:
+            return cls(problem="is not JSON")
+        if not isinstance(found, dict) or found.get("mode") not in {None, "parked"}:
+            return cls(problem="is not what this runner writes")
+        hooks = found.get("hooks")
+        if not isinstance(hooks, list) or not all(isinstance(hook, str) for hook in hooks):
+            return cls(problem="has no list of hooks")
+        texts = {key: str(found.get(key, "")) for key in ("siteurl", "fingerprint", "version")}
+        at = found.get("installed_at")
+        return cls(frozenset(hooks), **texts, installed_at=at if isinstance(at, int) else 0)
+
+    def text(self) -> str:
+        """As it is written."""
+        import json  # noqa: PLC0415  as above
+
+        return json.dumps(
+            {
+                "mode": "parked", "hooks": sorted(self.hooks), "siteurl": self.siteurl,
+                "fingerprint": self.fingerprint, "version": self.version,
+                "installed_at": self.installed_at,
+            }
+        )  # fmt: skip
+
+    def is_for(self, siteurl: str) -> bool:
+        """Whether it was written for this site."""
+        if self.fingerprint:
+            return self.fingerprint == _fingerprint(siteurl)
+        return self.siteurl in {"", siteurl}
+
+
+def _fingerprint(siteurl: str) -> str:
+    return hashlib.sha256(siteurl.encode()).hexdigest()[:32]

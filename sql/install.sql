@@ -1,0 +1,59 @@
+-- Setting up beside a live PHP runner, and undoing it: WordPress's options, and which dates are to
+-- be parked or given back (parked.sql does it). Each statement may run again.
+
+-- name: read_option
+-- One of WordPress's options.
+SELECT option_value AS value FROM {options} WHERE option_name = :name
+
+-- name: write_option
+-- WordPress loads it with all its others.
+INSERT INTO {options} (option_name, option_value, autoload) VALUES (:name, :value, 'yes')
+ON DUPLICATE KEY UPDATE option_value = :value, autoload = 'yes'
+
+-- name: write_option@sqlite
+-- The same for SQLite.
+INSERT INTO {options} (option_name, option_value, autoload) VALUES (:name, :value, 'yes')
+ON CONFLICT (option_name) DO UPDATE SET option_value = :value, autoload = 'yes'
+
+-- name: remove_options
+-- As if they had never been there.
+DELETE FROM {options} WHERE option_name IN (:names)
+
+-- name: count_unparked
+-- Pending rows of these hooks that are not parked, and that PHP has not claimed.
+SELECT COUNT(*) AS actions FROM {actions} {hook_index}
+WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' AND claim_id = 0
+  AND scheduled_date_gmt < '2800-01-01'
+
+-- name: count_parked_of
+-- Pending rows of these hooks that are parked.
+SELECT COUNT(*) AS actions FROM {actions} {hook_index}
+WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending'
+  AND scheduled_date_gmt >= '2800-01-01' AND {moved}
+
+-- name: some_parked_of
+-- Some of them.
+SELECT action_id, status FROM {actions} {hook_index}
+WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending'
+  AND scheduled_date_gmt >= '2800-01-01' AND {moved}
+LIMIT :limit
+
+-- name: count_parked
+-- Parked rows of all hooks, by status.
+SELECT status, COUNT(*) AS actions FROM {actions}
+WHERE scheduled_date_gmt >= '2800-01-01' AND {moved}
+GROUP BY status
+
+-- name: some_parked
+-- Some of them, whatever their hook and status.
+SELECT action_id, status FROM {actions}
+WHERE scheduled_date_gmt >= '2800-01-01' AND {moved}
+LIMIT :limit
+
+-- name: count_aside
+-- Those that are aside.
+SELECT COUNT(*) AS actions FROM {actions} WHERE status = 'runner-aside'
+
+-- name: drop_table
+-- One of the runner's own tables, with all that it holds.
+DROP TABLE IF EXISTS {table}
