@@ -32,6 +32,21 @@ NORMAL_PRIORITY = 10
 NEWEST_SCHEMA = 9
 """Newest version of the store's tables that is known here."""
 
+PARKED_YEARS = 800
+"""A parked row's date is its true one and so many years: PHP never finds it due."""
+
+PARKED_FROM = "2800-01-01 00:00:00"
+"""Dates from here on are parked ones."""
+
+INSTALLED = "wp_action_runner"
+"""Option that says which hooks are parked, as JSON. Written by `runner install`."""
+
+PLUGIN_FACTS = "wp_action_runner_site"
+"""Option in which the plugin writes what only PHP knows, as JSON."""
+
+PHP_CONTEXTS = ("WP Cron", "Async Request", "WP CLI")
+"""What PHP's own runners call themselves in log lines."""
+
 CREATED = "action created"
 STARTED = f"action started via {CONTEXT}"
 COMPLETE = f"action complete via {CONTEXT}"

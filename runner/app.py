@@ -88,6 +88,16 @@ class App:
             )
 
     @contextmanager
+    def connected(self) -> Iterator[tuple[Database, Tables]]:
+        """A connection for who looks at a site that may be unfit for work."""
+        tables = check_prefix(self.connection.prefix)
+        database = Database(self._driver(tables), self.clock)
+        try:
+            yield database, tables
+        finally:
+            database.close()
+
+    @contextmanager
     def open(self, lock: str | None = None) -> Iterator[tuple[Database, Site]]:
         """Connects, reads the site's facts, and holds the named lock meanwhile."""
         tables = check_prefix(self.connection.prefix)

@@ -78,7 +78,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         raise Busy("another run is at work on this site (--force runs beside it)")
     options = {row["item"]: row["value"] or "" for row in facts if row["kind"] == "option"}
     server = next(str(row["value"]) for row in facts if row["kind"] == "server")
-    found = _shape(facts, tables)
+    found = shape_of(facts, tables)
     _refuse(options)
     _refuse_engines(facts)
     return Site(
@@ -127,11 +127,12 @@ def _facts(database: Database, queries: Queries, tables: Tables, lock: str | Non
         return database.query("\nUNION ALL\n".join(parts), tables=names, lock=lock)
     except DatabaseError as error:
         # Without an options table, or the right to read it, say what the rest looks like first.
-        _shape(database.query(queries["probe"], tables=names), tables)
+        shape_of(database.query(queries["probe"], tables=names), tables)
         raise SiteError(f"cannot read {tables.prefix}options: {error}") from error
 
 
-def _shape(facts: list[Row], tables: Tables) -> Shape:
+def shape_of(facts: list[Row], tables: Tables) -> Shape:
+    """Reads the tables' shape from the rows of `probe`. Raises SiteError."""
     columns: dict[str, dict[str, bool]] = {}
     indexes: dict[str, tuple[str, ...]] = {}
     for row in facts:

@@ -20,6 +20,8 @@ COMMANDS = {
     "run": "Run the due actions of your handlers, then end.",
     "work": "Run due actions as they come, until told to stop: the daemon.",
     "migrate": "Make or update the runner's own tables: leases, workers, attempts.",
+    "doctor": "Look for what is wrong or slow: site, database, queue, runner.",
+    "grants": "Print or verify the rights of the database account.",
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",
