@@ -89,9 +89,10 @@ class App:
 
     @contextmanager
     def connected(self) -> Iterator[tuple[Database, Tables]]:
-        """A connection for who looks at a site that may be unfit for work."""
+        """A connection for who looks at a site that may be unfit for work. No outage is waited for:
+        it is what one looks for."""
         tables = check_prefix(self.connection.prefix)
-        database = Database(self._driver(tables), self.clock)
+        database = Database(self._driver(tables), self.clock, patience=0.0)
         try:
             yield database, tables
         finally:

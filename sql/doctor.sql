@@ -35,6 +35,17 @@ FROM (
 ) AS due
 GROUP BY HEX(hook) ORDER BY actions DESC, hook
 
+-- name: due_of_hook
+-- The same of one hook, a short range of the hook's index: others' backlog hides nothing.
+SELECT :hook AS hook, COUNT(*) AS actions,
+  MIN(CASE WHEN scheduled_date_gmt > '0001-01-01' THEN scheduled_date_gmt END) AS oldest
+FROM (
+  SELECT scheduled_date_gmt FROM {actions}
+  WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status = 'pending'
+    AND scheduled_date_gmt <= UTC_TIMESTAMP()
+  ORDER BY scheduled_date_gmt LIMIT :limit
+) AS due
+
 -- name: parked
 -- Parked actions by hook; of those that are due, since when the oldest waits, its true date.
 SELECT MIN(hook) AS hook, COUNT(*) AS actions,

@@ -114,4 +114,12 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _wrapped(text: str) -> list[str]:
     width = min(get_terminal_size().columns, 100)
-    return textwrap.wrap(printable(text), width, initial_indent=" " * 9, subsequent_indent=" " * 9)
+    indent = " " * 9
+    return textwrap.wrap(
+        printable(text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,  # what is copied from here stays whole
+        break_on_hyphens=False,
+    )

@@ -43,7 +43,8 @@ def _seen(patient: Patient) -> str | None:
     """When PHP's runner last wrote a line (UTC), None when it wrote none lately."""
     first, second, third, ours = (f"%{name}%" for name in (*PHP_CONTEXTS, CONTEXT))
     rows = patient.ask("php_seen", first=first, second=second, third=third, ours=ours, limit=LIMIT)
-    return rows[0]["seen"]
+    seen = rows[0]["seen"]
+    return None if seen is None else str(seen)
 
 
 def installed(patient: Patient) -> dict[str, Any] | None:

@@ -30,6 +30,9 @@ LATE = 300
 
 DAY = 86_400
 
+EACH = 1000
+"""Due actions of each hook that are counted."""
+
 SAMPLE = 2000
 """Newest ended rows among which chains are looked for."""
 
@@ -40,10 +43,13 @@ CHAINS = 20
 @check("due.ours")
 def ours(patient: Patient) -> Verdict:
     """Those of hooks with a handler here, parked ones too."""
-    rows = [*patient.ask("due", limit=LIMIT), *_parked_due(patient)]
-    rows = [row for row in rows if row["hook"] in patient.hooks]
+    rows = [
+        row for hook in patient.hooks for row in patient.ask("due_of_hook", hook=hook, limit=EACH)
+    ]
+    rows += [row for row in _parked_due(patient) if row["hook"] in patient.hooks]
+    rows = [row for row in rows if row["actions"]]
     since = min((str(row["oldest"]) for row in rows if row["oldest"]), default="")
-    many = counted(sum(int(row["actions"]) for row in rows))
+    many = sum(int(row["actions"]) for row in rows)
     if patient.now - (epoch_of(since) or patient.now) <= LATE:
         return ok(many, "Due actions with a handler here: they wait no longer than they should.")
     return warning(
@@ -64,7 +70,7 @@ def _parked_due(patient: Patient) -> list[Row]:
 def unhandled(patient: Patient) -> Verdict:
     rows = [r for r in patient.ask("due", limit=LIMIT) if r["hook"] not in patient.hooks]
     if not rows:
-        return ok(0, "Due actions without a handler here.")
+        return ok(0, f"Due actions without a handler here, of the {LIMIT} oldest.")
     many, details = counted(sum(int(row["actions"]) for row in rows)), _counts(rows)
     if patient.mode != "native" or installed(patient):
         return info(many, "Due actions without a handler here are PHP's.", details=details)

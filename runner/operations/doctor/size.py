@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from compat.action_scheduler import TABLES
 from runner.core.model import Status
-from runner.operations.doctor.findings import check, counted, ok, warning
+from runner.operations.doctor.findings import check, counted, ok, unknown, warning
 from runner.site import OWN_TABLES
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ def tables(patient: Patient) -> Verdict:
     names += [patient.tables.own(table) for table in OWN_TABLES]
     found = patient.ask("sizes", names=names)
     sizes = {row["name"]: (int(row["bytes"] or 0), row["count"]) for row in found}
+    if not sizes:
+        return unknown("not told", "The account may not see how large the tables are.", "")
     total = sum(size for size, _ in sizes.values())
-    largest = max(sizes, key=lambda name: sizes[name][0], default="")
+    largest = max(sizes, key=lambda name: sizes[name][0])
     fact = f"{total / 1e6:.1f} MB"
     return ok(fact, f"The largest is {largest}, with about {sizes[largest][1]} rows.")
 

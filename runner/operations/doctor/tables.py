@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from compat.action_scheduler import NEWEST_SCHEMA, TABLES
 from compat.site_time import SiteZone
+from runner.core.errors import SiteError
 from runner.operations.doctor.findings import check, error, info, ok, warning
 from runner.site import OWN_SCHEMA, OWN_TABLES, shape_of
 from runner.storage.queries import Queries
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 @check("tables", server=True)
 def shape(patient: Patient) -> Verdict:
-    shape_of(patient.facts, patient.tables)
+    try:
+        shape_of(patient.facts, patient.tables)
+    except SiteError as problem:
+        return error("unfit", f"{problem}.", "`wp action-scheduler fix-schema` makes lost tables.")
     schema = patient.options.get("schema-ActionScheduler_StoreSchema", "").partition(".")[0]
     if schema.isdigit() and int(schema) > NEWEST_SCHEMA:
         return error(
