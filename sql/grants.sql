@@ -2,23 +2,23 @@
 -- of the statement that they look at, however those were given: to the account or to a role, for
 -- the table, the database or the whole server.
 
--- name: select
+-- name: may_select
 -- May it read?
 EXPLAIN SELECT 1 FROM {table}
 
--- name: insert
+-- name: may_insert
 -- May it add rows?
 EXPLAIN INSERT INTO {table} () VALUES ()
 
--- name: update
+-- name: may_update
 -- May it change rows? No column is read, which would want another right.
 EXPLAIN UPDATE {table} SET {column} = NULL WHERE FALSE
 
--- name: delete
+-- name: may_delete
 -- May it delete rows?
 EXPLAIN DELETE FROM {table} WHERE FALSE
 
--- name: create
+-- name: may_create
 -- May it make the table?
 PREPARE runner_asks FROM 'CREATE TABLE {table} (a int)'
 

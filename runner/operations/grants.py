@@ -20,7 +20,14 @@ Rights = dict[str, set[str]]
 
 _READ = ("SELECT",)
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_ORDER = (*_ALL, "CREATE")
+_ASKED = {
+    "SELECT": "may_select",
+    "INSERT": "may_insert",
+    "UPDATE": "may_update",
+    "DELETE": "may_delete",
+    "CREATE": "may_create",
+}
+"""The statement that asks whether the account has a right."""
 _PLACES = (*TABLES, "options", *OWN_TABLES)
 
 _SITE = dict.fromkeys((*TABLES, "options"), _READ)
@@ -104,7 +111,7 @@ def lacking(database: Database, tables: Tables, needed: Rights) -> list[tuple[st
 
 def _may(database: Database, queries: Queries, word: str) -> bool:
     try:
-        database.query(queries[word.lower()])
+        database.query(queries[_ASKED[word]])
         if word == "CREATE":
             database.query(queries["forget"])
     except Denied:
@@ -142,7 +149,7 @@ def place(tables: Tables, table: str) -> str:
 def _ordered(needed: Rights) -> Iterator[tuple[str, str]]:
     for table in _PLACES:
         if words := needed.get(table):
-            yield table, ", ".join(word for word in _ORDER if word in words)
+            yield table, ", ".join(word for word in _ASKED if word in words)
 
 
 def _queries(table: str, tables: Tables, **facts: str) -> Queries:

@@ -15,8 +15,9 @@ from support.site import PHP_CRON, SiteDatabase
 
 from compat import schedules
 from compat.site_time import sql_date
+from runner import site as sites
 from runner.core.clock import SystemClock
-from runner.operations.doctor import CHECKS, Patient, Severity, examine
+from runner.operations.doctor import CHECKS, Patient, Severity, examine, findings
 from runner.site import check_prefix
 from runner.storage.db import Database
 from runner.storage.mysql import MySQL
@@ -312,6 +313,19 @@ def test_what_the_server_is_told(shop, server):
         found = {finding.code: finding.verdict for finding in examine(one)}
     assert found["database.session"].severity == "error"
     assert found["database.session"].fact == "NO_ZERO_DATE, time_zone +01:00"
+
+
+def test_a_parked_action_that_runs_has_a_holder(shop, monkeypatch):
+    """It carries no time and no claim: the table of what is held tells."""
+    for module in (sites, findings):
+        monkeypatch.setattr(module, "OWN_TABLES", (*module.OWN_TABLES, "held"))
+    shop.run("CREATE TABLE wp_runner_held (action_id bigint unsigned, token bigint unsigned)")
+    running = {"status": "in-progress", "last_attempt_gmt": None, "scheduled_date_gmt": PARKED}
+    held, _ = action(shop, **running), action(shop, **running)
+    shop.run(f"INSERT INTO wp_runner_held VALUES ({held}, 1)")
+    assert examined(shop)["running.leaseless"].fact == 1
+    shop.run(f"INSERT INTO wp_runner_held VALUES ({held + 1}, 1)")
+    assert examined(shop)["running.leaseless"].fact == 0
 
 
 def test_left_claims_do_no_harm(shop):

@@ -18,9 +18,9 @@ Examples:
 
 \b
 What an account may be for: {", ".join(FEATURES)}.
-Nothing is asked of the database: the account need not be there yet. A table must be, unless CREATE
-is granted on it (with `migrate` or `install`): else `runner migrate` comes first. Canceling and
-retrying single actions want what `run` has, deleting them what `clean` has.
+Nothing is asked of the database. Where the statements are run, the tables must be there, but for
+those that CREATE is granted on (`migrate`, `install`): else `runner migrate` comes first. Canceling
+and retrying single actions want what `run` has, deleting them what `clean` has.
 """
 
 
@@ -38,5 +38,6 @@ def command(*, features: str, account: str, **flags: Any) -> None:
     if connection.dsn.dialect != "mysql":
         raise UsageError("a SQLite file has no accounts: who may write the file may do all")
     tables = check_prefix(connection.prefix)
+    click.echo(f"-- If it is a new account, first: CREATE USER {name} IDENTIFIED BY 'a password'")
     for statement in statements(needed, connection.dsn.database, tables, name):
         click.echo(f"{statement};")

@@ -108,6 +108,7 @@ class Patient:
         facts = self.tables.identifiers() | {
             "years": str(PARKED_YEARS),
             "parked_from": PARKED_FROM,
+            "held": f"`{self.tables.own('held')}`",
         }
         self.queries = Queries("doctor.sql", self.database.dialect, facts)
 

@@ -63,8 +63,8 @@ def orphaned_logs(patient: Patient) -> Verdict:
     return warning(
         fact,
         "Many log lines belong to actions that are gone: something deletes actions without them.",
-        "Delete them in steps: DELETE FROM the logs table WHERE action_id NOT IN (SELECT action_id"
-        " FROM the actions table) LIMIT 10000.",
+        "Find what deletes actions in the database itself; the lines can be deleted by hand, some"
+        " thousands at a time.",
     )
 
 
