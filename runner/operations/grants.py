@@ -50,7 +50,7 @@ _CLEAN = {
 }
 
 _MIGRATE = {
-    **dict.fromkeys(OWN_TABLES, ("SELECT", "CREATE")),
+    **dict.fromkeys(OWN_TABLES, ("CREATE",)),
     "migrations": ("SELECT", "INSERT", "CREATE"),
 }
 

@@ -263,10 +263,13 @@ def test_hooks_that_are_parked_and_handled_differ(shop):
 
 def test_due_actions_that_nobody_handles(shop):
     """PHP's business beside PHP, a trouble where PHP's runner is off. Another case is another hook."""
-    action(shop, "Shop_Sync", at=NOW - 10)
+    action(shop, "Shop_Sync", at=NOW - 400)
+    action(shop, "later", at=NOW + 60)
     assert examined(shop)["due.unhandled"].severity == "info"
     assert troubles(shop, mode="native") == CLEAN | {"due.unhandled": "warning"}
-    assert examined(shop, mode="native")["due.unhandled"].details == ("Shop_Sync (1)",)
+    action(shop, "SHOP_SYNC", at=NOW - 400)
+    details = examined(shop, mode="native")["due.unhandled"].details
+    assert sorted(details) == ["SHOP_SYNC (1)", "Shop_Sync (1)"]
 
 
 def test_a_backlog_of_others_hides_nothing(shop):
@@ -282,6 +285,24 @@ def test_why_a_chain_stopped(shop):
         recurring(shop, status="failed", at=NOW - 200_000 + n, last_attempt_gmt=ago(100_000 - n))
     assert examined(shop)["chains.stopped"].details == ("chain (its 5 oldest actions all failed)",)
     recurring(shop, status="canceled")
+    assert troubles(shop) == CLEAN
+
+
+def test_a_chain_that_stopped_otherwise(shop):
+    """Failures of another hook are not its own."""
+    for n in range(5):
+        action(shop, "other", status="failed", at=NOW - 900_000 + n, last_attempt_gmt=ago(100_000))
+    recurring(shop, status="failed", last_attempt_gmt=ago(100_000))
+    assert examined(shop)["chains.stopped"].details == ("chain",)
+
+
+def test_what_is_held_is_no_trouble(shop):
+    """A claim, a lease, a worker and a running action that show signs of life."""
+    claim = shop.insert("claims", {"date_created_gmt": ago(10)})
+    action(shop, status="in-progress", claim_id=claim, last_attempt_gmt=ago(10))
+    action(shop, status="complete", claim_id=99, last_attempt_gmt=ago(10))
+    worker(shop, 10)
+    shop.run(f"INSERT INTO wp_runner_leases VALUES ({claim}, 1, '{sql_date(NOW + 30)}')")
     assert troubles(shop) == CLEAN
 
 
@@ -319,7 +340,7 @@ def test_a_parked_action_that_runs_has_a_holder(shop, monkeypatch):
     """It carries no time and no claim: the table of what is held tells."""
     for module in (sites, findings):
         monkeypatch.setattr(module, "OWN_TABLES", (*module.OWN_TABLES, "held"))
-    shop.run("CREATE TABLE wp_runner_held (action_id bigint unsigned, token bigint unsigned)")
+    shop.run("CREATE TABLE IF NOT EXISTS wp_runner_held (action_id bigint, claim_id bigint)")
     running = {"status": "in-progress", "last_attempt_gmt": None, "scheduled_date_gmt": PARKED}
     held, _ = action(shop, **running), action(shop, **running)
     shop.run(f"INSERT INTO wp_runner_held VALUES ({held}, 1)")
