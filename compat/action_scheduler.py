@@ -5,6 +5,15 @@ from __future__ import annotations
 CONTEXT = "Python runner"
 """Our name in log lines, where PHP writes `WP Cron` or `WP CLI`."""
 
+PHP_CONTEXTS = ("WP Cron", "Async Request", "WP CLI")
+"""What PHP's own runners call themselves in log lines, in every language."""
+
+INSTALLED = "wp_action_runner"
+"""Option that says which hooks are parked, as JSON. Written by `runner install`."""
+
+PLUGIN_FACTS = "wp_action_runner_site"
+"""Option in which the plugin writes what only PHP knows, as JSON."""
+
 TABLES = ("actions", "claims", "groups", "logs")
 
 RUN_QUEUE_EVENT = "action_scheduler_run_queue"
@@ -33,19 +42,14 @@ NEWEST_SCHEMA = 9
 """Newest version of the store's tables that is known here."""
 
 PARKED_YEARS = 800
-"""A parked row's date is its true one and so many years: PHP never finds it due."""
+"""A parked action's date is moved by two full cycles of the calendar, so that leap days stay right:
+PHP's runner does not take it, and all else that PHP asks about it is answered as before."""
 
 PARKED_FROM = "2800-01-01 00:00:00"
-"""Dates from here on are parked ones."""
+"""From this date on a date counts as parked. An earlier one than the year 2000 is parked here."""
 
-INSTALLED = "wp_action_runner"
-"""Option that says which hooks are parked, as JSON. Written by `runner install`."""
-
-PLUGIN_FACTS = "wp_action_runner_site"
-"""Option in which the plugin writes what only PHP knows, as JSON."""
-
-PHP_CONTEXTS = ("WP Cron", "Async Request", "WP CLI")
-"""What PHP's own runners call themselves in log lines."""
+PARKED_UNTIL = "9200"
+"""Dates from this year on cannot be parked, and stay as they are."""
 
 CREATED = "action created"
 STARTED = f"action started via {CONTEXT}"
