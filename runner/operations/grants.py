@@ -45,8 +45,8 @@ _RUN = {
 _CLEAN = {
     "actions": ("SELECT", "DELETE"),
     "logs": ("SELECT", "DELETE"),
+    **dict.fromkeys(OWN_TABLES, _READ),  # they count when all are seen
     "attempts": ("SELECT", "DELETE"),
-    **dict.fromkeys(("migrations", "workers", "leases"), _READ),
 }
 
 _MIGRATE = {
