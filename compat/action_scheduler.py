@@ -5,6 +5,15 @@ from __future__ import annotations
 CONTEXT = "Python runner"
 """Our name in log lines, where PHP writes `WP Cron` or `WP CLI`."""
 
+PHP_CONTEXTS = ("WP Cron", "Async Request", "WP CLI")
+"""What PHP's own runners call themselves in log lines, in every language."""
+
+INSTALLED = "wp_action_runner"
+"""Option that says which hooks are parked, as JSON. Written by `runner install`."""
+
+PLUGIN_FACTS = "wp_action_runner_site"
+"""Option in which the plugin writes what only PHP knows, as JSON."""
+
 TABLES = ("actions", "claims", "groups", "logs")
 
 RUN_QUEUE_EVENT = "action_scheduler_run_queue"
@@ -38,12 +47,6 @@ PHP's runner does not take it, and all else that PHP asks about it is answered a
 
 PARKED_FROM = "2800-01-01 00:00:00"
 """From this date on a date counts as parked. An earlier one than the year 2000 is parked here."""
-
-INSTALLED = "wp_action_runner"
-"""Option that says which hooks are parked, as JSON. Written by `runner install`."""
-
-PLUGIN_FACTS = "wp_action_runner_site"
-"""Option in which the plugin writes what only PHP knows, as JSON."""
 
 CREATED = "action created"
 STARTED = f"action started via {CONTEXT}"

@@ -177,6 +177,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		private static function facts() {
 			return array(
 				'written_at'       => time(),
+				'database_at'      => (int) $GLOBALS['wpdb']->get_var( 'SELECT UNIX_TIMESTAMP()' ),
 				'php'              => PHP_VERSION,
 				'wordpress'        => get_bloginfo( 'version' ),
 				'action_scheduler' => class_exists( 'ActionScheduler_Versions', false ) ? ActionScheduler_Versions::instance()->latest_version() : '',

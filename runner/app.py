@@ -89,6 +89,17 @@ class App:
             )
 
     @contextmanager
+    def connected(self) -> Iterator[tuple[Database, Tables]]:
+        """A connection for who looks at a site that may be unfit for work. No outage is waited for:
+        it is what one looks for."""
+        tables = check_prefix(self.connection.prefix)
+        database = Database(self._driver(tables), self.clock, patience=0.0)
+        try:
+            yield database, tables
+        finally:
+            database.close()
+
+    @contextmanager
     def open(self, lock: str | None = None) -> Iterator[tuple[Database, Site]]:
         """Connects, reads the site's facts, and holds the named lock meanwhile."""
         tables = check_prefix(self.connection.prefix)

@@ -83,7 +83,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         raise Busy("another run is at work on this site (--force runs beside it)")
     options = {row["item"]: row["value"] or "" for row in facts if row["kind"] == "option"}
     server = next(str(row["value"]) for row in facts if row["kind"] == "server")
-    found = _shape(facts, tables)
+    found = shape_of(facts, tables)
     _refuse(options)
     _refuse_engines(facts)
     return Site(
@@ -135,11 +135,12 @@ def _facts(database: Database, queries: Queries, tables: Tables, lock: str | Non
         return database.query(text, tables=names, lock=lock, installed=INSTALLED)
     except DatabaseError as error:
         # Without an options table, or the right to read it, say what the rest looks like first.
-        _shape(database.query(queries["probe"], tables=names), tables)
+        shape_of(database.query(queries["probe"], tables=names), tables)
         raise SiteError(f"cannot read {tables.prefix}options: {error}") from error
 
 
-def _shape(facts: list[Row], tables: Tables) -> Shape:
+def shape_of(facts: list[Row], tables: Tables) -> Shape:
+    """Reads the tables' shape from the rows of `probe`. Raises SiteError."""
     columns: dict[str, dict[str, bool]] = {}
     indexes: dict[str, tuple[str, ...]] = {}
     for row in facts:
@@ -214,11 +215,11 @@ def action_queries(site: Site, dialect: str, *, parked: bool = False) -> Queries
     return Queries("action_scheduler.sql", dialect, identifiers(site, dialect), over=over)
 
 
-_MOVED = "COALESCE(scheduled_date_local, '2000-01-01') < '2800-01-01'"
+MOVED = "COALESCE(scheduled_date_local, '2000-01-01') < '2800-01-01'"
 """Tells a parked date from a true one so far ahead, whose local date is as late."""
 
 _TRUE_DATE = (
-    f"CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {_MOVED}"
+    f"CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {MOVED}"
     " THEN scheduled_date_gmt - INTERVAL 800 YEAR ELSE scheduled_date_gmt END"
 )
 """Of an action that may be parked. In a SQLite file none is: no PHP runner works there."""
@@ -240,7 +241,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         "dual": "FROM DUAL" if mysql else "",
         "row_count": "ROW_COUNT()" if mysql else "changes()",
         "true_date": _TRUE_DATE if mysql else "scheduled_date_gmt",
-        "moved": _MOVED,
+        "moved": MOVED,
         "parked_now": "UTC_TIMESTAMP() + INTERVAL 800 YEAR" if mysql else "'2800-01-01'",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
         "lock": "FOR UPDATE" if mysql else "",

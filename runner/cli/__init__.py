@@ -22,6 +22,8 @@ COMMANDS = {
     "migrate": "Make or update the runner's own tables: leases, workers, attempts.",
     "install": "Set up beside PHP's own runner: park the actions of your handlers' hooks.",
     "uninstall": "Undo `runner install`: every action gets its true date back.",
+    "doctor": "Look for what is wrong or slow: site, database, queue, runner.",
+    "grants": "Print or verify the rights of the database account.",
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",

@@ -10,8 +10,9 @@ from runner import __version__
 from runner.cli import complain, printable
 from runner.cli.options import make_app, resolved, settings_options
 from runner.cli.progress import Bar
-from runner.operations.install import Install, by_hand
+from runner.operations.install import Install
 from runner.operations.parking import Parking
+from runner.operations.plugin import by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

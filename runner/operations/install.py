@@ -16,7 +16,7 @@ from runner.core.errors import Busy, ConfigError, DatabaseError, Denied
 from runner.core.installed import Installed
 from runner.operations.actions import Actions
 from runner.operations.migrate import Migrate
-from runner.operations.plugin import Plugin, PluginError, source
+from runner.operations.plugin import Plugin, PluginError
 from runner.operations.workers import workers
 from runner.site import OWN_TABLES, identifiers
 from runner.storage.queries import Queries
@@ -234,11 +234,6 @@ class Uninstall:
             done.tables = True
         except Denied as error:
             done.problems.append(f"the account may not drop the runner's tables ({error})")
-
-
-def by_hand() -> str:
-    """What somebody must do where the site's files are not known."""
-    return f"copy {source()} into wp-content/mu-plugins of the site"
 
 
 def _numbers(version: str) -> list[int]:

@@ -17,6 +17,11 @@ _OURS = re.compile(r"^ \* Plugin Name: WP Action Runner$", re.MULTILINE)
 _VERSION = re.compile(r"^ \* Version: (\d+)$", re.MULTILINE)
 
 
+def by_hand() -> str:
+    """What somebody must do where the site's files are not known."""
+    return f"copy {source()} into wp-content/mu-plugins of the site"
+
+
 class PluginError(RunnerError):
     """The file cannot be put in place or taken away; the text says what to do by hand."""
 

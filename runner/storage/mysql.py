@@ -61,7 +61,8 @@ _ADVICE = {
     1130: "the server refuses this host: check the account's host part",
     1142: "the account lacks a right: grant SELECT, INSERT and UPDATE on the four"
     " actionscheduler tables, DELETE on the claims table, SELECT on options, and all four on the"
-    " runner's own tables; deleting actions wants DELETE on actions and logs too",
+    " runner's own tables; deleting actions wants DELETE on actions and logs too;"
+    " `runner grants print` prints the statements",
     1146: "a table is missing: check the table prefix",
     CR.CR_SSL_CONNECTION_ERROR: "TLS was asked for: see that the server offers it and that its"
     " certificate is valid, or ask for less with RUNNER_DB_TLS or the DSN's ?tls=",

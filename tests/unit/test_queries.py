@@ -42,7 +42,9 @@ def facts(found, dialect):
     site = Site(Tables("wp_"), found, SiteZone(), "", "8", "", False, True, True)
     own = {"number": "1", "name": "x", "checksum": "y"}  # of a migration
     other = {"table": "wp_actionscheduler_actions", "isolation": "x", "home": "`x`"}
-    return identifiers(site, dialect) | own | other
+    parked = {"years": "800", "parked_from": "2800-01-01 00:00:00", "held": "`wp_runner_held`"}
+    rights = {"rights": "x", "database": "`x`", "account": "'x'@'%'", "column": "a"}
+    return identifiers(site, dialect) | own | other | parked | rights
 
 
 def dialects(name):
@@ -63,9 +65,9 @@ def filled():
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
-        "action_scheduler.sql", "actions.sql", "enqueue.sql", "install.sql", "leases.sql", "manage.sql",
-        "migrate.sql", "parked.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
-        "schema/0001_leases.sql", "schema/0002_parked.sql",
+        "action_scheduler.sql", "actions.sql", "doctor.sql", "enqueue.sql", "grants.sql", "install.sql",
+        "leases.sql", "manage.sql", "migrate.sql", "parked.sql", "report.sql", "settling.sql", "site.sql",
+        "upstream.sql", "schema/0001_leases.sql", "schema/0002_parked.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)

@@ -1,0 +1,148 @@
+"""What waits, what failed, and chains that run twice or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compat.action_scheduler import FAILURE_THRESHOLD
+from compat.site_time import epoch_of
+from runner.core.model import Status
+from runner.operations.doctor.findings import (
+    LIMIT,
+    by_hook,
+    check,
+    counted,
+    info,
+    ok,
+    some,
+    warning,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.operations.doctor.findings import Patient, Verdict
+    from runner.storage.db import Row
+
+LATE = 300
+"""Seconds that an action may wait before somebody should know: cron starts a run each minute."""
+
+DAY = 86_400
+
+EACH = 1000
+"""Due actions of each hook that are counted."""
+
+SAMPLE = 2000
+"""Newest ended rows among which chains are looked for."""
+
+CHAINS = 20
+"""Chains that are looked at one by one."""
+
+
+@check("due.ours")
+def ours(patient: Patient) -> Verdict:
+    """Those of hooks with a handler here, parked ones too."""
+    rows = [
+        row for hook in patient.hooks for row in patient.ask("due_of_hook", hook=hook, limit=EACH)
+    ]
+    rows += [row for row in _parked_due(patient) if row["hook"] in patient.hooks]
+    rows = [row for row in rows if row["actions"]]
+    since = min((str(row["oldest"]) for row in rows if row["oldest"]), default="")
+    many = sum(int(row["actions"]) for row in rows)
+    if patient.now - (epoch_of(since) or patient.now) <= LATE:
+        return ok(many, "Due actions with a handler here: they wait no longer than they should.")
+    return warning(
+        many,
+        f"Due actions with a handler here wait; the oldest since {since} UTC.",
+        "See that `runner run` or `runner work` runs; if it does, give it more children.",
+        _counts(rows),
+    )
+
+
+def _parked_due(patient: Patient) -> list[Row]:
+    if patient.database.dialect != "mysql":
+        return []
+    return [row for row in patient.ask("parked", limit=LIMIT) if row["oldest"]]
+
+
+@check("due.unhandled")
+def unhandled(patient: Patient) -> Verdict:
+    rows = [r for r in patient.ask("due", limit=LIMIT) if r["hook"] not in patient.hooks]
+    if not rows:
+        return ok(0, f"Due actions without a handler here, of the {LIMIT} oldest.")
+    many, details = counted(sum(int(row["actions"]) for row in rows)), _counts(rows)
+    if patient.mode != "native" or patient.installed:
+        return info(many, "Due actions without a handler here are PHP's.", details=details)
+    return warning(
+        many,
+        "Due actions have no handler here, and nobody else runs them when PHP's runner is off.",
+        "Add handlers, or let PHP run these hooks (`wp action-scheduler run --hooks=…`).",
+        details,
+    )
+
+
+@check("failed")
+def failed(patient: Patient) -> Verdict:
+    rows = patient.ask("failed", seconds=DAY, limit=LIMIT)
+    if not rows:
+        return ok(0, "Actions that failed within a day.")
+    return warning(
+        counted(sum(int(row["actions"]) for row in rows)),
+        "Actions failed within a day.",
+        "`runner action list --status failed` lists them, `runner action logs ID` tells why.",
+        _counts(rows),
+    )
+
+
+@check("chains.duplicate")
+def duplicate(patient: Patient) -> Verdict:
+    rows = patient.ask("twins", limit=LIMIT)
+    if not rows:
+        return ok(0, "Recurring actions that wait twice.")
+    return warning(
+        len(rows),
+        "Recurring actions wait more than once with the same hook, args and group: their work is"
+        " done as often.",
+        "Cancel all but one (`runner action list --hook …`, `runner action cancel ID`).",
+        _counts(rows),
+    )
+
+
+@check("chains.stopped")
+def stopped(patient: Patient) -> Verdict:
+    found: dict[str, int] = {}
+    for status in (Status.COMPLETE, Status.FAILED):
+        for row in patient.ask("recurred", status=status, limit=SAMPLE):
+            found[row["hook"]] = max(found.get(row["hook"], 0), int(row["newest"]))
+    ended = [
+        hook
+        for hook, newest in sorted(found.items())[: CHAINS * 10]
+        if not patient.ask("goes_on", hook=hook, newest=newest)
+    ]
+    if not ended:
+        return ok(0, "Recurring actions that lately ended without a next one.")
+    return warning(
+        len(ended),
+        "Recurring actions have no next one: they were not canceled, and they will not run again.",
+        "See the log of the newest one; the plugin that owns it may have to schedule it anew.",
+        some([_why(patient, hook) for hook in ended[:CHAINS]]),
+    )
+
+
+def _why(patient: Patient, hook: str) -> str:
+    """A chain ends when the oldest rows of its hook are all failed."""
+    rows: list[Row] = []
+    for status in Status:
+        rows += patient.ask("oldest", hook=hook, status=status, limit=FAILURE_THRESHOLD)
+    rows.sort(key=lambda row: str(row["scheduled_date_gmt"] or ""))
+    oldest = [row["status"] for row in rows[:FAILURE_THRESHOLD]]
+    if oldest == [Status.FAILED] * FAILURE_THRESHOLD:
+        return f"{hook} (its {FAILURE_THRESHOLD} oldest actions all failed)"
+    return hook
+
+
+def _counts(rows: Iterable[Row]) -> tuple[str, ...]:
+    return by_hook((str(row["hook"]), int(row["actions"])) for row in rows)
+
+
+CHECKS = (ours, unhandled, failed, duplicate, stopped)

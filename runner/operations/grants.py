@@ -1,0 +1,167 @@
+"""The least rights for what an account is to do, and which of them it lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compat.action_scheduler import TABLES
+from runner.core.errors import DatabaseError, DatabaseGone, Denied, UsageError
+from runner.site import OWN_TABLES
+from runner.storage.queries import Queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from runner.site import Tables
+    from runner.storage.db import Database
+
+Rights = dict[str, set[str]]
+"""Words such as SELECT by table, without the prefix."""
+
+_READ = ("SELECT",)
+_ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_ASKED = {
+    "SELECT": "may_select",
+    "INSERT": "may_insert",
+    "UPDATE": "may_update",
+    "DELETE": "may_delete",
+    "CREATE": "may_create",
+}
+"""The statement that asks whether the account has a right."""
+_PLACES = (*TABLES, "options", *OWN_TABLES)
+
+_SITE = dict.fromkeys((*TABLES, "options"), _READ)
+"""Every command looks what the site is."""
+
+_RUN = {
+    **dict.fromkeys(OWN_TABLES, _ALL),
+    "migrations": _READ,
+    "attempts": ("SELECT", "INSERT"),
+    "actions": ("SELECT", "INSERT", "UPDATE"),
+    "claims": ("SELECT", "INSERT", "DELETE"),
+    "logs": ("SELECT", "INSERT"),
+}
+
+_CLEAN = {
+    "actions": ("SELECT", "DELETE"),
+    "logs": ("SELECT", "DELETE"),
+    "claims": ("SELECT", "DELETE"),
+    **dict.fromkeys(OWN_TABLES, _READ),  # they count when all are seen
+    **dict.fromkeys(("attempts", "leases", "held"), ("SELECT", "DELETE")),
+}
+
+_MIGRATE = {
+    **dict.fromkeys(OWN_TABLES, ("CREATE",)),
+    "migrations": ("SELECT", "INSERT", "CREATE"),
+}
+
+FEATURES: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]] = {
+    "run": (_RUN,),
+    "work": (_RUN, _CLEAN),
+    "enqueue": (dict.fromkeys(("actions", "groups", "logs"), ("SELECT", "INSERT")),),
+    "clean": (_CLEAN,),
+    "migrate": (_MIGRATE,),
+    "install": (
+        _MIGRATE,
+        dict.fromkeys(OWN_TABLES, _READ),
+        {"options": _ALL, "actions": ("SELECT", "UPDATE")},
+    ),
+    "status": (dict.fromkeys(OWN_TABLES, _READ),),
+}
+"""What an account may be for. `work` cleans once a day."""
+
+_COLUMNS = {
+    "actions": "status",
+    "options": "option_value",
+    "workers": "seen_at",
+    "leases": "expires_at",
+    "held": "claim_id",
+}
+"""A column that is written, for those that are updated."""
+
+
+def rights(features: Iterable[str]) -> Rights:
+    """What these features need together. Raises UsageError for one that there is none of."""
+    needed: Rights = {}
+    for feature in features:
+        if feature not in FEATURES:
+            raise UsageError(f"--for: there is no {feature!r} (there are: {', '.join(FEATURES)})")
+        for part in (_SITE, *FEATURES[feature]):
+            for table, words in part.items():
+                needed.setdefault(table, set()).update(words)
+    return needed
+
+
+def statements(needed: Rights, database: str, tables: Tables, account: str) -> list[str]:
+    """GRANT statements, one a table. `account` as `account_name` gives it."""
+    return [
+        _queries(table, tables, rights=words, database=_quoted(database), account=account)["grant"]
+        for table, words in _ordered(needed)
+    ]
+
+
+def lacking(database: Database, tables: Tables, needed: Rights) -> list[tuple[str, list[str]]]:
+    """What the account in use lacks: tables with their words, in order. Writes nothing.
+
+    A table that is missing lacks no right: the server tells it apart.
+    """
+    database.connect()
+    found: list[tuple[str, list[str]]] = []
+    for table, words in _ordered(needed):
+        queries = _queries(table, tables)
+        missing = [word for word in words.split(", ") if not _may(database, queries, word)]
+        if missing:
+            found.append((place(tables, table), missing))
+    return found
+
+
+def _may(database: Database, queries: Queries, word: str) -> bool:
+    try:
+        database.query(queries[_ASKED[word]])
+        if word == "CREATE":
+            database.query(queries["forget"])
+    except Denied:
+        return False
+    except DatabaseGone:
+        raise
+    except DatabaseError:
+        return True  # the table is missing, say: no matter of rights
+    return True
+
+
+def account_name(text: str) -> str:
+    """`runner@%`, `'runner'@'%'` or `runner` (any host), quoted. Raises UsageError."""
+    user, at, host = text.strip().rpartition("@")
+    if not at:
+        user, host = host, "%"
+    parts = [_bare(user), _bare(host)]
+    if not all(parts) or any(mark in part for part in parts for mark in "'`\"\\\n"):
+        raise UsageError(f"--account {text!r} is no account: try \"'runner'@'%'\"")
+    return "@".join(f"'{part}'" for part in parts)
+
+
+def _bare(name: str) -> str:
+    quoted = len(name) > 1 and name[0] == name[-1] and name[0] in "'`\""
+    return name[1:-1] if quoted else name
+
+
+def place(tables: Tables, table: str) -> str:
+    """A table's name with its prefix."""
+    if table in TABLES:
+        return tables.plain(table)
+    return tables.own(table) if table in OWN_TABLES else f"{tables.prefix}{table}"
+
+
+def _ordered(needed: Rights) -> Iterator[tuple[str, str]]:
+    for table in _PLACES:
+        if words := needed.get(table):
+            yield table, ", ".join(word for word in _ASKED if word in words)
+
+
+def _queries(table: str, tables: Tables, **facts: str) -> Queries:
+    names = {"table": _quoted(place(tables, table)), "column": _COLUMNS.get(table, "a")}
+    return Queries("grants.sql", "mysql", names | facts)
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
