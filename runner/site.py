@@ -45,7 +45,8 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Facts read at connect. `schema` is the store's version option, empty when there is none;
+    """Facts read at connect. `database` is its name, `parked` says whether there are parked
+    actions. `schema` is the store's version option, empty when there is none;
     `php_scheduled` says whether WP-Cron holds the event that starts PHP's own runner; `migrated`
     whether the runner's own tables are all there; `null_dates` whether a last attempt can be NULL
     (since Action Scheduler 3.3); `installed` is None where the runner was not installed beside
@@ -60,6 +61,8 @@ class Site:
     php_scheduled: bool
     skip_locked: bool
     log_charset: str
+    database: str = ""
+    parked: bool = False
     migrated: bool = False
     null_dates: bool = True
     installed: Installed | None = None
@@ -77,7 +80,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
 
     Raises SiteError when the tables cannot be used, Busy when another run holds the lock.
     """
-    queries = Queries("site.sql", database.dialect, tables.identifiers())
+    queries = Queries("site.sql", database.dialect, tables.identifiers() | {"moved": MOVED})
     facts = _facts(database, queries, tables, lock)
     if any(row["kind"] == "lock" and str(row["value"]) != "1" for row in facts):
         raise Busy("another run is at work on this site (--force runs beside it)")
@@ -98,6 +101,8 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
         php_scheduled=f'"{RUN_QUEUE_EVENT}"' in options.get("cron", ""),
         skip_locked=has_skip_locked(server),
         log_charset=_log_charset(facts),
+        database=next((str(row["value"]) for row in facts if row["kind"] == "database"), ""),
+        parked=any(row["kind"] == "parked" for row in facts),
         migrated=_migrated(database, tables, facts),
         null_dates=not _is_filled(facts, "last_attempt_gmt"),
         installed=Installed.read(options.get(INSTALLED, "")),
@@ -127,6 +132,8 @@ def _facts(database: Database, queries: Queries, tables: Tables, lock: str | Non
     names = [tables.plain(table) for table in TABLES]
     names += [tables.own(table) for table in OWN_TABLES]
     parts = [queries["probe"], queries["options"]]
+    if database.dialect == "mysql":
+        parts.append(queries["parked"])
     if lock:
         parts.append(queries["named_lock"])
     database.connect()
@@ -134,7 +141,7 @@ def _facts(database: Database, queries: Queries, tables: Tables, lock: str | Non
         text = "\nUNION ALL\n".join(parts)
         return database.query(text, tables=names, lock=lock, installed=INSTALLED)
     except DatabaseError as error:
-        # Without an options table, or the right to read it, say what the rest looks like first.
+        # Without one of the tables, or the right to read it, say what the rest looks like first.
         shape_of(database.query(queries["probe"], tables=names), tables)
         raise SiteError(f"cannot read {tables.prefix}options: {error}") from error
 

@@ -8,7 +8,7 @@ WHERE option_name IN (:names)
 
 -- name: server
 -- The server, and the session as it really is: something in between may have changed it.
-SELECT VERSION() AS version, @@GLOBAL.read_only AS read_only, @@SESSION.sql_mode AS modes,
+SELECT VERSION() AS version, DATABASE() AS home, @@GLOBAL.read_only AS read_only, @@SESSION.sql_mode AS modes,
   @@SESSION.time_zone AS zone, @@SESSION.wait_timeout AS patience,
   @@SESSION.max_allowed_packet AS packet, UNIX_TIMESTAMP(NOW(6)) AS now
 

@@ -34,6 +34,8 @@ FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name IN (:tables) AND engine <> 'InnoDB'
 UNION ALL
 SELECT 'server', '', 'version', CONVERT(VERSION() USING utf8mb4) COLLATE utf8mb4_bin
+UNION ALL
+SELECT 'database', '', '', CONVERT(DATABASE() USING utf8mb4) COLLATE utf8mb4_bin
 
 -- name: probe@sqlite
 -- The same from SQLite's own catalogue.
@@ -46,6 +48,13 @@ FROM sqlite_master AS m JOIN pragma_index_info(m.name) AS i
 WHERE m.type = 'index' AND m.tbl_name IN (:tables) GROUP BY m.tbl_name, m.name
 UNION ALL
 SELECT 'server', '', 'version', 'SQLite ' || sqlite_version()
+
+-- name: parked
+-- Whether actions are parked here: then some runner was installed, and PHP's never runs them.
+SELECT * FROM (
+  SELECT 'parked' AS kind, '' AS name, '' AS item, '' AS value FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved} LIMIT 1
+) AS parked
 
 -- name: options
 -- What WordPress and Action Scheduler wrote down about themselves.

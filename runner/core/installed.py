@@ -8,24 +8,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The option, read. `hooks` are Python's, `siteurl` is the site that it was written for,
-    `version` the runner's that wrote it, `installed_at` when (epoch seconds). `problem` says why it
-    cannot be used, in words that go on after "the option".
+    """The option, read. `hooks` are Python's, `siteurl` and `database` are the site that it was
+    written for, `version` the runner's that wrote it, `installed_at` when (epoch seconds).
+    `problem` says why it cannot be used, in words that go on after "the option".
 
     Tools that copy a site replace its address in all texts, so `siteurl` alone would follow the
-    copy; its `fingerprint` does not.
+    copy; the `fingerprint` of both does not.
     """
 
     hooks: frozenset[str] = frozenset()
     siteurl: str = ""
+    database: str = ""
     fingerprint: str = ""
     version: str = ""
     installed_at: int = 0
     problem: str = ""
 
     @classmethod
-    def made(cls, hooks: frozenset[str], siteurl: str, version: str, now: int) -> Installed:
-        return cls(hooks, siteurl, _fingerprint(siteurl), version, now)
+    def made(
+        cls, hooks: frozenset[str], siteurl: str, database: str, version: str, now: int
+    ) -> Installed:
+        return cls(hooks, siteurl, database, _fingerprint(siteurl, database), version, now)
 
     @classmethod
     def read(cls, text: str) -> Installed | None:
@@ -43,7 +46,8 @@ class Installed:
         hooks = found.get("hooks")
         if not isinstance(hooks, list) or not all(isinstance(hook, str) for hook in hooks):
             return cls(problem="has no list of hooks")
-        texts = {key: str(found.get(key, "")) for key in ("siteurl", "fingerprint", "version")}
+        keys = ("siteurl", "database", "fingerprint", "version")
+        texts = {key: str(found.get(key, "")) for key in keys}
         at = found.get("installed_at")
         return cls(frozenset(hooks), **texts, installed_at=at if isinstance(at, int) else 0)
 
@@ -54,17 +58,17 @@ class Installed:
         return json.dumps(
             {
                 "mode": "parked", "hooks": sorted(self.hooks), "siteurl": self.siteurl,
-                "fingerprint": self.fingerprint, "version": self.version,
+                "database": self.database, "fingerprint": self.fingerprint, "version": self.version,
                 "installed_at": self.installed_at,
             }
         )  # fmt: skip
 
-    def is_for(self, siteurl: str) -> bool:
-        """Whether it was written for this site."""
+    def is_for(self, siteurl: str, database: str) -> bool:
+        """Whether it was written for this site in this database."""
         if self.fingerprint:
-            return self.fingerprint == _fingerprint(siteurl)
+            return self.fingerprint == _fingerprint(siteurl, database)
         return self.siteurl in {"", siteurl}
 
 
-def _fingerprint(siteurl: str) -> str:
-    return hashlib.sha256(siteurl.encode()).hexdigest()[:32]
+def _fingerprint(siteurl: str, database: str) -> str:
+    return hashlib.sha256(f"{siteurl}\0{database}".encode()).hexdigest()[:32]

@@ -17,6 +17,7 @@ from runner.core.installed import Installed
 from runner.operations.actions import Actions
 from runner.operations.migrate import Migrate
 from runner.operations.plugin import Plugin, PluginError
+from runner.operations.safety import other_site
 from runner.operations.workers import workers
 from runner.site import OWN_TABLES, identifiers
 from runner.storage.queries import Queries
@@ -124,7 +125,7 @@ class Install:
         for what a newer runner wrote; PluginError for a file that must stay."""
         before = self._site.installed or Installed()
         self._check(before, confirmed=confirmed)
-        same = before.hooks == self._hooks and before.is_for(self._site.url)
+        same = before.hooks == self._hooks and before.is_for(self._site.url, self._site.database)
         removed = before.hooks - self._hooks
         return Plan(
             hooks=self._hooks,
@@ -144,7 +145,9 @@ class Install:
             Migrate(self._database, self._site).run()
         if plan.option:
             now = Actions(self._database, self._site).now()
-            made = Installed.made(plan.hooks, self._site.url, self._version, now)
+            made = Installed.made(
+                plan.hooks, self._site.url, self._site.database, self._version, now
+            )
             Options(self._database, self._site).write(made)
         self._put_plugin(plan, done)
         self._parking.free_aside()
@@ -161,10 +164,11 @@ class Install:
                 f"the runner was installed by version {before.version}, and this is"
                 f" {self._version}: update the runner here, or `runner uninstall` first"
             )
-        if not confirmed and not before.problem and not before.is_for(self._site.url):
+        site = self._site
+        if not confirmed and not before.problem and not before.is_for(site.url, site.database):
             raise ConfigError(
-                f"nothing was touched: the runner was installed for {before.siteurl}, and this is"
-                f" {self._site.url}: a copy? If it is to do its own work, say --confirm-site"
+                f"nothing was touched: is this a copy of a site? {other_site(before, site)} If it"
+                " is to do its own work, say --confirm-site"
             )
 
     def _put_plugin(self, plan: Plan, done: Done) -> None:

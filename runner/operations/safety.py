@@ -13,6 +13,7 @@ from compat.action_scheduler import INSTALLED
 from runner.core.errors import ConfigError, SafetyRefusal
 
 if TYPE_CHECKING:
+    from runner.core.installed import Installed
     from runner.site import Site
 
 
@@ -34,6 +35,7 @@ def check_mode(mode: str, site: Site, dialect: str, hooks: int) -> None:
     if parks(mode, site):
         _check_parking(site, dialect)
         return
+    _check_left(site)
     if mode == "native" or dialect == "sqlite" or not site.php_scheduled:
         return
     many = f"the {hooks} hooks" if hooks != 1 else "the hook"
@@ -59,11 +61,32 @@ def check_installed(site: Site) -> None:
     another address: a copy of a shop would charge its customers again."""
     check_readable(site)
     found = site.installed
-    if found and not found.is_for(site.url):
+    if found and not found.is_for(site.url, site.database):
         raise ConfigError(
-            f"nothing was touched: this is a copy of a site. The runner was installed for"
-            f" {found.siteurl}, and this is {site.url}. If it is to do its own work:"
-            " `runner install --confirm-site`"
+            f"nothing was touched: this is a copy of a site. {other_site(found, site)} If it is to"
+            " do its own work: `runner install --confirm-site`"
+        )
+
+
+def other_site(found: Installed, site: Site) -> str:
+    """For which site the runner was installed, in a sentence. Tools that copy sites have replaced
+    the address in it, so that it may say nothing."""
+    there, here = found.siteurl, site.url
+    if found.database not in {"", site.database}:
+        there, here = f"{there} in database {found.database}", f"{here} in {site.database}"
+    elif there == here:
+        there = "another address"
+    return f"The runner was installed for {there}, and this is {here}."
+
+
+def _check_left(site: Site) -> None:
+    """Raises ConfigError for parked actions of an installation that is gone: PHP never runs them,
+    and in the native mode nobody would."""
+    if site.parked and site.installed is None:
+        raise ConfigError(
+            f"nothing was touched: actions are parked here, but option {INSTALLED} is gone (a copy,"
+            " or an old backup?). `runner install` parks again what is Python's; `runner uninstall`"
+            " gives every action its true date back"
         )
 
 

@@ -17,6 +17,7 @@ from compat.action_scheduler import INSTALLED, PARKED_FROM, PLUGIN_FACTS
 from compat.site_time import sql_date
 from runner import __version__
 from runner.core.clock import SystemClock
+from runner.core.installed import Installed
 from runner.operations.parking import Parking
 from runner.site import check_prefix, discover
 from runner.storage.db import Database
@@ -107,7 +108,7 @@ def test_it_tells_does_and_has_nothing_left_to_do(shell, site):
     made = option(site)
     assert len(made.pop("fingerprint")) == 32
     assert made == {
-        "mode": "parked", "hooks": ["ours", "ours_too"], "siteurl": URL,
+        "mode": "parked", "hooks": ["ours", "ours_too"], "siteurl": URL, "database": site.name,
         "version": __version__, "installed_at": NOW,
     }  # fmt: skip
     autoload = f"SELECT autoload FROM wp_options WHERE option_name = '{INSTALLED}'"
@@ -333,6 +334,34 @@ def test_a_copy_that_only_got_its_address(shell, site):
     shell.out("install")
     site.set_option("siteurl", "http://staging.test")
     complains(shell("run"), 78, URL, "http://staging.test", "--confirm-site")
+
+
+def test_a_copy_in_another_database_is_refused(shell, site):
+    """Its address was left as it is, as on a staging server that sets it in wp-config.php."""
+    shell.out("install")
+    made = option(site) | {"database": "shop"}
+    made["fingerprint"] = Installed.made(frozenset(), URL, "shop", "", 0).fingerprint
+    site.set_option(INSTALLED, json.dumps(made))
+    for command in (["run"], ["install"]):
+        complains(shell(*command), 78, f"{URL} in database shop", site.name, "--confirm-site")
+    shell.out("install", "--confirm-site")
+    assert shell("run").returncode == 0
+
+
+@pytest.mark.parametrize("way", ["install", "uninstall"])
+def test_parked_actions_of_an_installation_that_is_gone(shell, site, way):
+    """The option was lost, as with an old backup: nothing is run until somebody says what shall be.
+    Each of the two ways leads on."""
+    id_ = due(site)
+    shell.out("install")
+    site.run(f"DELETE FROM wp_options WHERE option_name = '{INSTALLED}'")
+    before = everything(site)
+    for mode in ("auto", "native"):
+        complains(shell("run", "--mode", mode), 78, "are parked here", "uninstall", INSTALLED)
+    assert everything(site) == before
+    shell.out(way)
+    assert shell("run", "--mode", "native" if way == "uninstall" else "auto").returncode == 0
+    assert site.row(id_)["status"] == "complete"
 
 
 def test_an_option_without_a_fingerprint_goes_by_its_address(shell, site):

@@ -129,7 +129,10 @@ def test_php_sees_parked_actions_as_they_are(beside, cli):
     assert beside.row(first)["status"] == "canceled"
     for _ in range(3):
         beside.php("run_queue", hooks=[THEIRS])
-    assert statuses(beside, OURS) == {"canceled": 1, "complete": 1, "pending": 1}
+    found = statuses(beside, OURS)
+    # Up to Action Scheduler 3.9 PHP's cleaner deletes at once what was canceled unattempted.
+    assert found.pop("canceled", 1) == 1
+    assert found == {"complete": 1, "pending": 1}
 
 
 def test_php_leaves_what_a_dead_worker_held(beside, cli):

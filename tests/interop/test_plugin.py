@@ -270,9 +270,10 @@ def test_the_facts_are_told_once_an_hour(installed):
     ask(installed, ("run",), hooks=["py_interop_single"])
     first = facts = told(installed)
     assert abs(facts["written_at"] - installed.now()) < 30
+    assert abs(facts["written_at"] - facts["database_at"]) < 3
     assert facts["php"].startswith("8.")
     assert facts["wordpress"]
-    assert {key: facts[key] for key in facts.keys() - {"written_at", "php", "wordpress"}} == {
+    assert {key: facts[key] for key in facts.keys() - {"written_at", "database_at", "php", "wordpress"}} == {
         "action_scheduler": installed.facts["version"], "store": "ActionScheduler_DBStore",
         "object_cache": False, "batch_size": 25, "with_callback": ["py_interop_single"],
         "without_callback": facts["without_callback"],

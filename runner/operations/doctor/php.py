@@ -90,10 +90,12 @@ def install(patient: Patient) -> Verdict:
             "Run `runner install` again.",
         )
     here = patient.options.get("siteurl", "")
-    if not found.is_for(here):
+    database = str(patient.server["home"]) if patient.database.dialect == "mysql" else ""
+    if not found.is_for(here, database):
         return error(
             f"for {found.siteurl}",
-            f"It was installed for another address than {here}: this is a copy of the site.",
+            f"It was installed for {found.siteurl} in database {found.database or '?'}, and this is"
+            f" {here} in {database}: a copy of the site.",
             "If the copy is to do its own work, run `runner install --confirm-site`.",
         )
     return _hooks(patient, found.hooks)
