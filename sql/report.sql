@@ -24,6 +24,17 @@ WHERE status = 'pending' AND claim_id = 0 AND (scheduled_date_gmt <= UTC_TIMESTA
     OR (scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}))
   AND HEX(hook) IN (:hooks_hex)
 
+-- name: due_by_hook
+-- The same by hook, and since when the oldest waits (zero dates left out).
+SELECT MIN(hook) AS hook, COUNT(*) AS actions,
+  MIN(CASE WHEN scheduled_date_gmt > '0001-01-01' THEN {true_date} END) AS oldest,
+  MAX(UNIX_TIMESTAMP()) AS now
+FROM {actions}
+WHERE status = 'pending' AND claim_id = 0 AND (scheduled_date_gmt <= UTC_TIMESTAMP()
+    OR (scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}))
+  AND HEX(hook) IN (:hooks_hex)
+GROUP BY HEX(hook) ORDER BY oldest, hook
+
 -- name: next_due
 -- The next action that is not due yet.
 SELECT MIN({true_date}) AS next FROM (

@@ -20,6 +20,7 @@ Examples:
   runner run --handlers shop.jobs:handlers --batch-size 25
   runner run --hooks wpkite_sync_product --time-limit 50 --quiet
   runner run --mode native --json --fail-on-error
+  runner run --shadow
 
 \b
 From cron, each minute (with RUNNER_DSN and RUNNER_HANDLERS set there):
@@ -36,7 +37,12 @@ Exit codes: 0 done or nothing to do, 1 could not work, 2 usage, 3 an action fail
 @click.option("--fail-on-error", is_flag=True, help="Exit with 3 when an action failed for good.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-def command(*, fail_on_error: bool, quiet: bool, as_json: bool, **flags: Any) -> int:
+@click.option(
+    "--shadow",
+    is_flag=True,
+    help="Only say what would be run and how long it has waited; write nothing, take no lock.",
+)
+def command(*, fail_on_error: bool, quiet: bool, as_json: bool, shadow: bool, **flags: Any) -> int:
     """Run the due actions of your handlers, then end.
 
     Claims what is due and has a Python handler, batch by batch, until nothing is left or a limit
@@ -47,6 +53,11 @@ def command(*, fail_on_error: bool, quiet: bool, as_json: bool, **flags: Any) ->
     app = make_app(found)
     if wanted := found.settings.hooks:
         app.handlers = app.handlers.only(wanted)
+    if shadow:
+        from runner.cli.shadow import show  # noqa: PLC0415  runs have no use for it
+
+        show(app, found.settings, as_json=as_json)
+        return 0
     app.log_level = log_level(quiet=quiet)
     stop = Stop()
     with stop.listening(), Bar(shown=not (quiet or as_json)) as bar:

@@ -94,6 +94,10 @@ class Native:
             rows += database.query(text, limit=limit, **values)
         return found_in(rows, limit)
 
+    def peek(self, database: Database, limit: int) -> Found:
+        """The same, with both, and for certain without writing anything."""
+        return self.find(database, limit, expired=True)
+
     def _union(
         self, hooks: Sequence[str], *, expired: bool, urgent: bool
     ) -> tuple[str, dict[str, object]]:

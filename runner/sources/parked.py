@@ -81,6 +81,10 @@ class Parked(Native):
             rows = self._look(database, limit, expired=expired, unparked=False)
         return found_in(rows, limit)
 
+    def peek(self, database: Database, limit: int) -> Found:
+        """What is not parked yet is not seen: nothing is parked here."""
+        return found_in(self._look(database, limit, expired=True, unparked=False), limit)
+
     def _look(self, database: Database, limit: int, *, expired: bool, unparked: bool) -> list[Row]:
         rows: list[Row] = []
         for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
