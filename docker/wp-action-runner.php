@@ -39,6 +39,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		/** Seconds after which silence is worth a notice, and an action aside was left there. */
 		const SILENCE = 600;
 
+		/** How often a change is tried. */
+		const TRIES = 5;
+
 		/** Seconds between two writings of the facts. */
 		const EVERY = 3600;
 
@@ -298,14 +301,13 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @return bool Whether it was changed.
 		 */
 		private static function change( $action_id, $set, $when ) {
-			global $wpdb;
 			$hooks = self::hooks();
 			if ( ! $hooks ) {
 				return false;
 			}
 			// In hexadecimal a hook is compared exactly, whatever the column's collation.
 			$hex = array_map( 'bin2hex', $hooks );
-			return (bool) $wpdb->query(
+			return (bool) self::write(
 				'UPDATE ' . self::actions() . " SET $set WHERE action_id = " . (int) $action_id
 				. " AND $when AND LOWER(HEX(hook)) IN ('" . implode( "', '", $hex ) . "')"
 			);
@@ -317,12 +319,33 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @param string $which Which ones, as SQL.
 		 */
 		private static function free( $which ) {
-			global $wpdb;
-			$wpdb->query(
+			self::write(
 				'UPDATE ' . self::actions() . " SET status = 'pending', claim_id = 0, scheduled_date_gmt = "
 				. "IF(scheduled_date_gmt >= '" . self::PARKED_FROM . "', scheduled_date_gmt, " . self::parked_date() . ')'
 				. " WHERE status = '" . self::ASIDE . "' AND $which"
 			);
+		}
+
+		/**
+		 * Runs a statement, again when it was the victim of a deadlock: on a small table Action Scheduler's
+		 * claim locks all rows. WordPress logs the error of the last try alone.
+		 *
+		 * @param string $statement The statement.
+		 * @return int|false Rows that were changed; false when all tries failed.
+		 */
+		private static function write( $statement ) {
+			global $wpdb;
+			$hidden = $wpdb->suppress_errors();
+			for ( $try = 1; $try <= self::TRIES; $try++ ) {
+				$wpdb->suppress_errors( $hidden || $try < self::TRIES );
+				$changed = $wpdb->query( $statement );
+				if ( false !== $changed ) {
+					break;
+				}
+				usleep( 20000 * $try );
+			}
+			$wpdb->suppress_errors( $hidden );
+			return $changed;
 		}
 
 		/**

@@ -7,6 +7,8 @@ import os
 import pytest
 from interop.wordpress import Unusable, WordPress
 
+from runner.operations.plugin import NAME
+
 KEPT = {"PATH", "HOME", "LANG", "TMPDIR"}
 _found: list[WordPress | Unusable] = []
 
@@ -19,6 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--real-times", action="store_true",
         help="long handlers beside PHP's cleaner with its own 300 seconds: takes twelve minutes",
+    )  # fmt: skip
+    parser.addoption(
+        "--minutes", type=float, default=0.3,
+        help="how long two PHP and two Python runners work side by side (default: %(default)s)",
     )  # fmt: skip
 
 
@@ -43,3 +49,36 @@ def site(wordpress):
     wordpress.clean()
     yield wordpress
     wordpress.clean()
+
+
+@pytest.fixture
+def errors(site, tmp_path):
+    """PHP's error log, which must stay empty."""
+    log = tmp_path / "php.log"
+    log.touch()
+    ini = tmp_path / "ini"
+    ini.mkdir()
+    (ini / "log.ini").write_text(f"log_errors=1\nerror_log={log}\nerror_reporting=-1\n")
+    site.environ["PHP_INI_SCAN_DIR"] = f":{ini}"
+    yield log
+    del site.environ["PHP_INI_SCAN_DIR"]
+    assert log.read_text() == ""
+
+
+@pytest.fixture
+def install(site, cli, errors):
+    """Installs the runner, plugin and all, for the handlers of a module's text; afterwards all of it
+    is gone again."""
+    cli.environ["RUNNER_WP_PATH"] = str(site.path)
+    del cli.environ["RUNNER_DSN"], cli.environ["RUNNER_MODE"]
+
+    def make(jobs: str):
+        cli.module("jobs", jobs)
+        done = cli("install", "--handlers", "jobs:handlers")
+        assert done.returncode == 0, done.stderr
+        return site
+
+    yield make
+    done = cli("uninstall", "--drop-tables")
+    assert done.returncode == 0, done.stderr
+    assert not (site.path / "wp-content" / "mu-plugins" / NAME).exists()

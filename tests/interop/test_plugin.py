@@ -39,31 +39,9 @@ def file_of(site) -> Path:
 
 
 @pytest.fixture
-def errors(site, tmp_path):
-    """PHP's error log, which must stay empty."""
-    log = tmp_path / "php.log"
-    log.touch()
-    ini = tmp_path / "ini"
-    ini.mkdir()
-    (ini / "log.ini").write_text(f"log_errors=1\nerror_log={log}\nerror_reporting=-1\n")
-    site.environ["PHP_INI_SCAN_DIR"] = f":{ini}"
-    yield log
-    del site.environ["PHP_INI_SCAN_DIR"]
-    assert log.read_text() == ""
-
-
-@pytest.fixture
-def installed(site, cli, errors):
-    """The site with the plugin, set up by `runner install`; afterwards all of it is gone."""
-    cli.module("jobs", JOBS)
-    cli.environ["RUNNER_WP_PATH"] = str(site.path)
-    del cli.environ["RUNNER_DSN"], cli.environ["RUNNER_MODE"]
-    done = cli("install", "--handlers", "jobs:handlers")
-    assert done.returncode == 0, done.stderr
-    yield site
-    done = cli("uninstall", "--drop-tables")
-    assert done.returncode == 0, done.stderr
-    assert not file_of(site).exists()
+def installed(install):
+    """The site with the plugin."""
+    return install(JOBS)
 
 
 def action(site, kind: str, side: str = "py", *, at: int | None = None, **more) -> Enqueued:

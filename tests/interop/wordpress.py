@@ -139,6 +139,17 @@ class WordPress:
             )
         return json.loads(text)
 
+    def start(self, script: str, answer: Path, **question) -> subprocess.Popen[str]:
+        """Starts one script inside WordPress; its answer goes to a file."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as asked:
+            json.dump(question, asked)
+            asked.seek(0)
+            return subprocess.Popen(
+                ["php", "-d", "display_errors=stderr", PHP / "boot.php", self.path, script, answer],
+                env=self.environ, stdin=asked, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True,
+            )  # fmt: skip
+
     def enqueue(self, actions: list[Enqueued]) -> list[int]:
         """Enqueues through PHP; the ids, 0 where it refused."""
         return self.php("enqueue", actions=actions)
