@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import click  # noqa: E402
-from bench import claim, coldstart, enqueue, executors, throughput  # noqa: E402
+from bench import beside, claim, coldstart, enqueue, executors, throughput  # noqa: E402
 from support import server as servers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -155,6 +155,22 @@ def _enqueue(actions: int, rounds: int, as_json: bool) -> None:
     """
     with running() as server:
         enqueue.measure(server, actions, rounds, as_json=as_json)
+
+
+@bench.command("beside")
+@click.option("--wp-path", envvar="WP_PATH", metavar="DIR", help="A throw-away WordPress.")
+@click.option(
+    "--actions", type=click.IntRange(1), default=500, show_default=True,
+    help="Actions of PHP's a case and round.",
+)  # fmt: skip
+@_rounds
+@_json
+def _beside(wp_path: str | None, actions: int, rounds: int, as_json: bool) -> None:
+    """PHP's own runner beside a busy daemon.
+
+    Against the same runner alone, on an existing WordPress and its server; fails below 0.9.
+    """
+    sys.exit(0 if beside.measure(wp_path, actions, rounds, as_json=as_json) else 1)
 
 
 if __name__ == "__main__":
