@@ -62,12 +62,18 @@ class Queue:
 
     @classmethod
     def open(
-        cls, dsn: str | None = None, *, wp_path: str | None = None, prefix: str | None = None
+        cls,
+        dsn: str | None = None,
+        *,
+        wp_path: str | None = None,
+        prefix: str | None = None,
+        site: str | None = None,
     ) -> Self:
         """Connects. What is not given is found where the command line finds it; unlike there,
-        `dsn` may hold the password. Raises RunnerError with what to do."""
+        `dsn` may hold the password. `site` names one of runner.toml's. Raises RunnerError with
+        what to do."""
         given = {"dsn": dsn, "wp_path": wp_path, "table_prefix": prefix}
-        resolved = config.resolve(given, os.environ, arguments=True)
+        resolved = config.resolve(given, os.environ, site=site, arguments=True)
         found = config.find(resolved, os.environ, config.working_folder())
         tables = check_prefix(found.prefix)
         driver = driver_of(found.dsn, tables.plain("actions"))

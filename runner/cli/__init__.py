@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     debug = "--debug" in given
     _mend_streams()
     try:
-        result = cli.main(args=given, prog_name="runner", standalone_mode=False)
+        result = cli.main(args=given, prog_name="runner", standalone_mode=False, obj=given)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:

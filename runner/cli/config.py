@@ -11,7 +11,7 @@ import click
 from runner.cli import printable
 from runner.cli.options import resolved, settings_options
 from runner.config import Given, Rank, definitions, find, working_folder
-from runner.core.errors import ConfigError
+from runner.core.errors import ConfigError, UsageError
 from runner.storage.dsn import parse
 
 if TYPE_CHECKING:
@@ -48,11 +48,16 @@ def command(*, explain: bool, as_json: bool, **flags: Any) -> int:
         database = find(found, os.environ, working_folder())
     except ConfigError as error:
         problem = error
+    except UsageError:
+        if not found.several:
+            raise
     given = _effective(found, database)
     if as_json:
-        click.echo(json.dumps(_facts(given, database)))
+        click.echo(json.dumps(_facts(given, database) | {"sites": list(found.sites)}))
     else:
-        click.echo("\n".join([*_place(database), *_lines(given, explain=explain)]))
+        sites = [f"sites     {', '.join(found.sites)} (--site NAME shows one)", ""]
+        place = sites if found.several else _place(database)
+        click.echo("\n".join([*place, *_lines(given, explain=explain)]))
     if problem:
         raise problem
     return 0

@@ -32,7 +32,7 @@ def settings_options(*wanted: str) -> Callable[[F], F]:
             function = _option(setting)(function)
             if setting.name == "executor":
                 function = _INLINE(function)
-        return _CONFIG(function)
+        return _CONFIG(_SITE(function))
 
     return decorate
 
@@ -41,6 +41,12 @@ _CONFIG = click.option(
     "--config",
     metavar="FILE",
     help="Settings' file (default: RUNNER_CONFIG, then runner.toml of the working folder).",
+)
+
+_SITE = click.option(
+    "--site",
+    metavar="NAME",
+    help="A site of the settings' file ([sites.NAME]; default: RUNNER_SITE, or the only one).",
 )
 
 _INLINE = click.option(
@@ -69,7 +75,7 @@ def resolved(options: Mapping[str, Any]) -> Resolved:
         if given["executor"] not in {None, "inline"}:
             raise UsageError("--inline and --executor cannot be given together")
         given["executor"] = "inline"
-    return resolve(given, os.environ, options.get("config"))
+    return resolve(given, os.environ, options.get("config"), site=options.get("site"))
 
 
 def site_app(options: Mapping[str, Any]) -> App:

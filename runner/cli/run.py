@@ -50,6 +50,10 @@ def command(*, fail_on_error: bool, quiet: bool, as_json: bool, shadow: bool, **
     the run.
     """
     found = resolved(flags)
+    if found.several and not shadow:
+        from runner.cli.sites import run_all  # noqa: PLC0415  for several sites only
+
+        return run_all(found, _sentence, quiet=quiet, as_json=as_json)
     app = make_app(found)
     if wanted := found.settings.hooks:
         app.handlers = app.handlers.only(wanted)

@@ -9,6 +9,7 @@ import click
 
 from runner.cli.log import Log
 from runner.cli.options import log_level, make_app, resolved, settings_options
+from runner.cli.sites import work_all
 from runner.config import Rank
 from runner.core.errors import ConfigError, RunnerError
 from runner.core.queues import REST, WorkerQueue
@@ -57,6 +58,8 @@ def command(*, quiet: bool, **flags: Any) -> int:
     database is waited for.
     """
     found = resolved(flags)
+    if found.several:
+        return work_all(found)
     as_json, level = found.settings.log_format == "json", log_level(quiet=quiet)
     log = Log(as_json=as_json, quiet=quiet)
     if as_json:

@@ -59,6 +59,9 @@ def find(resolved: Resolved, environ: Mapping[str, str], here: Path) -> Connecti
     Raises ConfigError or UsageError with what to do.
     """
     settings = resolved.settings
+    if resolved.several:
+        names = ", ".join(resolved.sites)
+        raise UsageError(f"there are several sites: say which one with --site NAME ({names})")
     said = min(resolved.rank("dsn"), resolved.rank("wp_path"))
     if said > Rank.ENVIRONMENT and any(name.startswith(_IMAGE) for name in environ):
         found = _official_image(environ)
@@ -68,11 +71,16 @@ def find(resolved: Resolved, environ: Mapping[str, str], here: Path) -> Connecti
         found = _from_wordpress(settings.wp_path, environ, here)
     return Connection(
         _with_settings(found.dsn, resolved),
-        _prefix(found, resolved, environ),
+        _of_blog(_prefix(found, resolved, environ), settings.blog),
         found.origin,
         found.warnings,
         found.mu_plugins,
     )
+
+
+def _of_blog(prefix: str, blog: int) -> str:
+    """In a network of sites each but the first has its number in its tables' names."""
+    return prefix if blog == 1 else f"{prefix}{blog}_"
 
 
 def _with_settings(dsn: Dsn, resolved: Resolved) -> Dsn:
@@ -114,7 +122,7 @@ def _check_password(resolved: Resolved, rank: Rank) -> None:
             "--dsn must not hold a password: everybody can read a command line."
             f" {ways}, or use RUNNER_DSN"
         )
-    if rank == Rank.FILE:
+    if rank in {Rank.FILE, Rank.SITE}:
         raise ConfigError(f"{resolved.given['dsn'].origin} must not hold a password. {ways}")
     if resolved.rank("db_password") == rank:
         names = f"{resolved.given['dsn'].origin} and {resolved.given['db_password'].origin}"

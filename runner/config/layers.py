@@ -1,10 +1,12 @@
-"""Which value counts: flags over environment over runner.toml over defaults.
+"""Which value counts: flags over the chosen site's table over environment over runner.toml over
+defaults.
 
 Every problem is collected, so that a user hears of all of them at once.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -27,6 +29,8 @@ SIMILAR = 0.8
 programs have names there that begin with RUNNER_ too."""
 
 
+_SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
 _SLIPS = {
     "RUNNER_PREFIX": "did you mean RUNNER_TABLE_PREFIX?",
     "RUNNER_GROUP": "did you mean RUNNER_GROUPS?",
@@ -45,14 +49,16 @@ _SLIPS = {
 
 
 class Rank(IntEnum):
-    """Where a value came from; the lower wins. IMAGE are the variables of the official WordPress
-    image: environment too, but not under our own names."""
+    """Where a value came from; the lower wins. SITE is the table of the site in runner.toml that
+    was chosen by name; IMAGE are the variables of the official WordPress image: environment too,
+    but not under our own names."""
 
     FLAG = 1
-    ENVIRONMENT = 2
-    IMAGE = 3
-    FILE = 4
-    DEFAULT = 5
+    SITE = 2
+    ENVIRONMENT = 3
+    IMAGE = 4
+    FILE = 5
+    DEFAULT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,19 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The settings, and for each where it came from."""
+    """The settings, and for each where it came from. `sites` are those of runner.toml, `site` is
+    the one that was chosen, empty where there is none."""
 
     settings: Settings
     given: Mapping[str, Given]
+    sites: tuple[str, ...] = ()
+    site: str = ""
+
+    @property
+    def several(self) -> bool:
+        """Whether there are sites to choose from, and nothing else says where the database is."""
+        said = min(self.rank("dsn"), self.rank("wp_path"))
+        return bool(self.sites) and not self.site and said > Rank.ENVIRONMENT
 
     def rank(self, name: str) -> Rank:
         return self.given[name].rank
@@ -80,12 +95,14 @@ def resolve(
     environ: Mapping[str, str],
     config: str | None = None,
     *,
+    site: str | None = None,
     arguments: bool = False,
 ) -> Resolved:
     """Finds every setting's value.
 
     `flags` maps names of settings to values, None where a flag was not given; `config` names the
-    settings' file, by default RUNNER_CONFIG, then `runner.toml` of the working folder. With
+    settings' file, by default RUNNER_CONFIG, then `runner.toml` of the working folder, and `site`
+    one of its sites, by default RUNNER_SITE, then the only one there is. With
     `arguments` the flags are a Python call's, and settings of other sections do not matter.
 
     Raises UsageError or ConfigError that names every problem.
@@ -95,20 +112,38 @@ def resolve(
     if config == "":
         wrong_flags.append("--config is '': expected a file, or leave it out")
     sections = {definitions()[name].section for name in flags} if arguments else None
-    layers = (
-        _from_file(config or environ.get("RUNNER_CONFIG"), wrong),
-        _from_environment(environ, wrong, sections),
-        _from_flags(flags, wrong_flags, arguments=arguments),
-    )
+    from_file, sites = _from_file(config or environ.get("RUNNER_CONFIG"), wrong)
+    from_environment = _from_environment(environ, wrong, sections)
+    from_flags = _from_flags(flags, wrong_flags, arguments=arguments)
+    chosen = _chosen_site(site, environ, sites, {*from_environment, *from_flags}, wrong_flags)
     given = {s.name: Given(s.default, Rank.DEFAULT, "default") for s in definitions().values()}
-    for layer in layers:
+    for layer in (from_file, from_environment, sites.get(chosen, {}), from_flags):
         given |= layer
     _exclude(given, wrong_flags, wrong)
     if wrong_flags:
         raise UsageError(*wrong_flags, *wrong)
     if wrong:
         raise ConfigError(*wrong)
-    return Resolved(Settings(**{name: found.value for name, found in given.items()}), given)
+    settings = Settings(**{name: found.value for name, found in given.items()})
+    return Resolved(settings, given, tuple(sites), chosen)
+
+
+def _chosen_site(
+    site: str | None,
+    environ: Mapping[str, str],
+    sites: Mapping[str, Any],
+    said: Collection[str],
+    wrong: list[str],
+) -> str:
+    """The site that is meant; `said` are the settings given by flags and environment."""
+    name = site if site is not None else environ.get("RUNNER_SITE", "")
+    if site == "" or (name and name not in sites):
+        there = f"there are: {', '.join(sites)}" if sites else f"{FILE_NAME} has no [sites.NAME]"
+        wrong.append(f"there is no site {name!r} ({there})")
+        return ""
+    if not name and len(sites) == 1 and not {"dsn", "wp_path"} & {*said}:
+        return next(iter(sites))
+    return name
 
 
 def _exclude(given: dict[str, Given], wrong_flags: list[str], wrong: list[str]) -> None:
@@ -158,7 +193,12 @@ def _from_environment(
 def _suspect(environ: Mapping[str, str], wrong: list[str]) -> None:
     """Names that look like a slip of one of ours."""
     known = {s.env: s for s in definitions().values() if not s.flag_only}
-    names = {*known, *(f"{s.env}_FILE" for s in known.values() if s.file), "RUNNER_CONFIG"}
+    names = {
+        *known,
+        *(f"{s.env}_FILE" for s in known.values() if s.file),
+        "RUNNER_CONFIG",
+        "RUNNER_SITE",
+    }
     for name in environ:
         if name.startswith("RUNNER_") and name not in names and not name.startswith("RUNNER_TEST_"):
             if meant := _SLIPS.get(name) or _without_file(name, names):
@@ -207,29 +247,56 @@ def _parse(setting: Setting, text: str, origin: str, wrong: list[str]) -> Any:
         return setting.default
 
 
-def _from_file(path: str | None, wrong: list[str]) -> dict[str, Given]:
+Layer = dict[str, Given]
+
+
+def _from_file(path: str | None, wrong: list[str]) -> tuple[Layer, dict[str, Layer]]:
+    """What stands at the top of the file, and in the table of each site."""
     file = Path(path or FILE_NAME)
     if not path and not file.exists():
-        return {}
+        return {}, {}
     if why := unsafe(file, found=not path):
         wrong.append(why)
-        return {}
+        return {}, {}
     import tomllib  # noqa: PLC0415  most runs have no such file
 
     try:
         data = tomllib.loads(read_text(file))
     except ValueError as error:
         wrong.append(f"{file}: {error}")
+        return {}, {}
+    sites = _sites(file, data.pop("sites", {}), wrong)
+    return _Toml(file, wrong).values(data), sites
+
+
+def _sites(file: Path, tables: Any, wrong: list[str]) -> dict[str, Layer]:
+    """The sites' own settings, by name."""
+    if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
+        wrong.append(f"{file}: sites must be tables, such as [sites.shop]")
         return {}
-    return _Toml(file, wrong).values(data)
+    found = {}
+    for name, table in tables.items():
+        if not _SITE_NAME.fullmatch(name):
+            wrong.append(f"{file}: {name!r} is no name of a site: letters, digits, - and _")
+        else:
+            found[name] = _Toml(file, wrong, f"sites.{name}.", Rank.SITE).values(table)
+    return found
 
 
 class _Toml:
-    """The keys of one file, and what is wrong with them."""
+    """The keys of one file, or of the table in it that `within` names, and what is wrong with
+    them."""
 
-    def __init__(self, file: Path, wrong: list[str]) -> None:
+    def __init__(
+        self, file: Path, wrong: list[str], within: str = "", rank: Rank = Rank.FILE
+    ) -> None:
         self._file = file
         self._wrong = wrong
+        self._within = within
+        self._rank = rank
+
+    def _named(self, key: str) -> str:
+        return f"{self._file}: {self._within}{key}"
 
     def values(self, data: Mapping[str, Any]) -> dict[str, Given]:
         found = {}
@@ -239,17 +306,17 @@ class _Toml:
             if setting is None or setting.flag_only or (key != setting.name and not setting.file):
                 self._unknown(key)
             elif setting.name in found:
-                self._wrong.append(f"{self._file}: {name} and {name}_file are both set")
+                self._wrong.append(f"{self._named(name)} and {name}_file are both set")
             elif (text := self._text(setting, key, value)) is not None:
-                parsed = _parse(setting, text, f"{self._file}: {key}", self._wrong)
-                found[setting.name] = Given(parsed, Rank.FILE, f"{self._file}: {key}")
+                parsed = _parse(setting, text, self._named(key), self._wrong)
+                found[setting.name] = Given(parsed, self._rank, self._named(key))
         return found
 
     def _unknown(self, key: str) -> None:
         names = [s.name for s in definitions().values() if not s.flag_only]
         near = _nearest(key, names, 0.6)
         hint = f"did you mean {near}?" if near else "`runner config` lists them all"
-        self._wrong.append(f"{self._file}: {key} is no setting: {hint}")
+        self._wrong.append(f"{self._named(key)} is no setting: {hint}")
 
     def _text(self, setting: Setting, key: str, value: Any) -> str | None:
         """The value as the environment would hold it; paths count from the file's folder."""
@@ -257,15 +324,15 @@ class _Toml:
             return self._of_file(key, value)
         if setting.secret:
             self._wrong.append(
-                f"{self._file}: a secret must not stand here: name a file with {key}_file, or set"
-                f" {setting.env}"
+                f"{self._named(key)}: a secret must not stand here: name a file with {key}_file, or"
+                f" set {setting.env}"
             )
             return None
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return ",".join(value)
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return self._path(value) if setting.metavar in {"DIR", "FILE"} else str(value)
-        self._wrong.append(f"{self._file}: {key} is no text, number or list of texts")
+        self._wrong.append(f"{self._named(key)} is no text, number or list of texts")
         return None
 
     def _path(self, value: object) -> str:
@@ -276,5 +343,5 @@ class _Toml:
         try:
             return read_text(path).rstrip("\r\n")
         except ValueError as error:
-            self._wrong.append(f"{self._file}: {key} names {path}, which cannot be read: {error}")
+            self._wrong.append(f"{self._named(key)} names {path}, which cannot be read: {error}")
             return None

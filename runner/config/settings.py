@@ -184,6 +184,10 @@ class Settings:
         "", "database", "Table prefix of the site (default: the site's own, or wp_).", _prefix,
         flag="--prefix",
     )  # fmt: skip
+    blog: int = _define(
+        1, "database", "Number of the site in a network of sites: all but the first have it in"
+        " their tables' names.", partial(_whole, minimum=1, maximum=None), metavar="N", minimum=1,
+    )  # fmt: skip
     db_password: str = _define(
         "", "database", "Password of the database account.", str, secret=True, file=True, flag="",
     )  # fmt: skip
@@ -237,6 +241,10 @@ class Settings:
     heartbeat: int = _count(
         15, "Seconds between heartbeats; a third of a lease that is shorter than 45.", least=1,
         metavar="SECONDS",
+    )  # fmt: skip
+    sites_at_once: int = _count(
+        8, "Of several sites, this many runs at a time; each has a turn of 10 seconds while others"
+        " wait.", least=1, most=1000, metavar="N",
     )  # fmt: skip
     queues: tuple[WorkerQueue, ...] = _define(
         (), "work", "Queues with children of their own and a weight, as in payments:4:3,mail:1,*:2"

@@ -16,7 +16,8 @@ _found: list[WordPress | Unusable] = []
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--php-env", action="append", default=[], metavar="NAME=VALUE",
-        help="environment of the PHP processes, for a site that reads its settings there",
+        help="environment of the PHP processes, for a site that reads its settings there; of a"
+        " network's site INTEROP_URI=/its/path/",
     )  # fmt: skip
     parser.addoption(
         "--real-times", action="store_true",
@@ -70,6 +71,7 @@ def install(site, cli, errors):
     """Installs the runner, plugin and all, for the handlers of a module's text; afterwards all of it
     is gone again."""
     cli.environ["RUNNER_WP_PATH"] = str(site.path)
+    cli.environ["RUNNER_TABLE_PREFIX"] = site.facts["prefix"]  # of one site in a network
     del cli.environ["RUNNER_DSN"], cli.environ["RUNNER_MODE"]
 
     def make(jobs: str):

@@ -149,6 +149,21 @@ def test_php_still_sees_what_is_parked(installed):
     assert (int(done["answer"]), installed.row(id_)["status"]) == (id_, "canceled")
 
 
+def test_what_dates_php_shows_of_parked_actions(installed):
+    """The table in README.md: its schedule has the true date, the column a parked one, and PHP asks
+    now this, now that."""
+    now = installed.now()
+    dates = (now - 90_000, now + 3600)
+    due, later = installed.enqueue([action(installed, "single", at=at) for at in dates])
+    seen = installed.php("seen", hook="py_interop_single", ids=[due, later])
+    assert seen["pending"] >= 2
+    assert (seen["past_due"], seen["by_then"], seen["after"]) == ([], [], [due, later])
+    assert seen["in_order"] == [due, later]
+    years = [int(sql_date(at)[:4]) for at in dates]
+    assert [int(one["schedule"]) for one in seen["dates"]] == years
+    assert [int(one["report"]) - 800 for one in seen["dates"]] == years
+
+
 def test_without_its_file_parked_actions_are_safe(installed):
     """PHP goes on creating and running its own; what was parked stays as it is."""
     ours = installed.enqueue([action(installed, kind) for kind in KINDS])

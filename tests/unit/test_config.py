@@ -552,7 +552,14 @@ def test_tls_settings_count_before_the_dsn(folder, environ, tls, ca):
 
 def test_ranks_are_in_order():
     """Flags first, defaults last."""
-    assert sorted(Rank) == [Rank.FLAG, Rank.ENVIRONMENT, Rank.IMAGE, Rank.FILE, Rank.DEFAULT]
+    assert [rank.name for rank in sorted(Rank)] == [
+        "FLAG",
+        "SITE",
+        "ENVIRONMENT",
+        "IMAGE",
+        "FILE",
+        "DEFAULT",
+    ]
 
 
 def test_the_readme_lists_every_setting():

@@ -18,7 +18,7 @@ $_SERVER = array_merge(
 		'SERVER_NAME'     => 'localhost',
 		'SERVER_PROTOCOL' => 'HTTP/1.1',
 		'REQUEST_METHOD'  => 'GET',
-		'REQUEST_URI'     => '/',
+		'REQUEST_URI'     => getenv( 'INTEROP_URI' ) ?: '/', // of one site in a network
 		'PHP_SELF'        => '/index.php',
 	)
 );
