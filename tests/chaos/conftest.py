@@ -14,8 +14,8 @@ def scenes(server, tmp_path):
     """Makes scenes, each with a site and a folder of its own; may be called by several threads."""
     with ExitStack() as stack:
 
-        def scene(jobs: str, name: str = "scene", on=server, *, tables: bool = True) -> Scene:
-            return stack.enter_context(Scene(on, tmp_path / name, jobs, tables=tables))
+        def scene(jobs: str, name: str = "scene", on=server, **facts) -> Scene:
+            return stack.enter_context(Scene(on, tmp_path / name, jobs, **facts))
 
         yield scene
 

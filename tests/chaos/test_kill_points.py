@@ -22,9 +22,9 @@ def note(context: Context):
     wait_for("go")
 """
 
-MARK = "SET claim_id = [1-9]"
+MARK = "SET claim_id = [1-9]|INSERT IGNORE INTO .*held"
 BEGIN = r"THEN 'in-progress' ELSE .*'in-progress' AND action_id IN \(NULL\)"
-RELEASE = "DELETE FROM .*claims"
+RELEASE = r"DELETE FROM [^ ]*(actionscheduler_claims|runner_leases)"
 
 
 LINES = {"run": 0, "work": 1}
@@ -53,7 +53,12 @@ POINTS = {
     "after COMMIT, before release": Point((RELEASE,)),
 }
 
-WAYS = (("run", "work"), ("runner", "child"), ("single", "recurring"), ("leases", "silence"))
+WAYS = (
+    ("run", "work"),
+    ("runner", "child"),
+    ("single", "recurring"),
+    ("leases", "silence", "parked"),
+)
 CASES = [
     case
     for case in product(POINTS, *WAYS)
@@ -61,7 +66,11 @@ CASES = [
     and (
         FULL
         or case[1:]
-        in {("run", "runner", "single", "leases"), ("work", "child", "recurring", "leases")}
+        in {
+            ("run", "runner", "single", "leases"),
+            ("work", "child", "recurring", "leases"),
+            ("work", "runner", "recurring", "parked"),
+        }
     )
 ]
 
@@ -87,7 +96,8 @@ def killed_at(server, scenes, case: tuple[str, str, str, str, str]) -> int:
     """Runs one case; returns how often the victim's handler was called."""
     place, command, who, kind, sign = case
     point = POINTS[place]
-    scene = scenes(JOBS, "-".join(case), tables=sign == "leases")
+    mode = "parked" if sign == "parked" else "native"
+    scene = scenes(JOBS, "-".join(case), tables=sign != "silence", mode=mode)
     victim, *others = actions(scene, kind)
     with Proxy(server.port, alone=point.alone) as proxy:
         hold = proxy.hold(*point.patterns, answered=point.answered) if point.patterns else None

@@ -23,10 +23,11 @@ WORKERS = 3
 
 
 @pytest.mark.timeout(pick(120, 1200))
-def test_random_kills_lose_nothing(scenes, seen):
+@pytest.mark.parametrize("mode", ["native", "parked"])
+def test_random_kills_lose_nothing(scenes, seen, mode):
     """Three daemons, killed and started again all along the work, now the runner, now one of its
     children: all is complete, and each further call of a handler is explained by its log."""
-    scene = scenes(JOBS)
+    scene = scenes(JOBS, mode=mode)
     for number in range(ACTIONS):
         scene.site.add("py_hook", [number], at=DUE + number)
     workers = [work(scene) for _ in range(WORKERS)]

@@ -67,18 +67,21 @@ class Effect(NamedTuple):
 
 
 class Scene:
-    """A site on the server, a folder with its handlers, and the runners started there. `tables`:
-    whether the site has the runner's own."""
+    """A site on the server, a folder with its handlers, and the runners started there in a mode.
+    `tables`: whether the site has the runner's own."""
 
-    def __init__(self, server, folder: Path, jobs: str, *, tables: bool = True) -> None:
+    def __init__(
+        self, server, folder: Path, jobs: str, *, tables: bool = True, mode: str = "native"
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.site = SiteDatabase.create(server)
         self.tables = tables
+        self.mode = mode
         self.processes: list[subprocess.Popen[bytes]] = []
         self._numbers = count(1)
         environ = {
-            "RUNNER_DSN": self.site.url, "RUNNER_MODE": "native",
+            "RUNNER_DSN": self.site.url, "RUNNER_MODE": mode,
             "RUNNER_HANDLERS": "jobs:handlers",
             ("RUNNER_LEASE" if tables else "RUNNER_EXPIRY"): str(LEASE),
         }  # fmt: skip
@@ -144,7 +147,8 @@ class Scene:
         """Whether nothing is left to do: neither now nor by a retry that waits."""
         return not self._count(
             "status = 'in-progress' OR (status = 'pending'"
-            " AND scheduled_date_gmt < UTC_TIMESTAMP() + INTERVAL 1 MINUTE)"
+            " AND (scheduled_date_gmt < UTC_TIMESTAMP() + INTERVAL 1 MINUTE OR scheduled_date_gmt"
+            " BETWEEN '2800-01-01' AND UTC_TIMESTAMP() + INTERVAL 800 YEAR + INTERVAL 1 MINUTE))"
         )
 
     def _count(self, where: str) -> int:
@@ -185,6 +189,10 @@ class Scene:
             " USING (claim_id) WHERE status IN ('pending', 'in-progress')"
         )
         assert not claims
+        if self.mode == "parked":
+            assert not self._count("claim_id > 0")
+            assert not self._count("status <> 'pending' AND scheduled_date_gmt >= '2800-01-01'")
+            assert self.site.own("held") == []
         calls, logs = self.calls(), self.logs()
         for action, lines in logs.items():
             assert is_explained(lines), (action, lines)
