@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, TypedDict
 
 from runner.core.clock import SystemClock
 from runner.core.errors import Busy, DatabaseError, UsageError
+from runner.core.events import on_stderr
 from runner.core.summary import Summary
 from runner.operations.safety import check_mode, parks
 from runner.site import action_queries, check_prefix, discover
@@ -73,6 +74,7 @@ class App:
         with self.open(self._lock_name(settings.groups) if alone else None) as (database, site):
             check_mode(settings.mode, site, database.dialect, len(self.handlers))
             ownership = self.ownership(database, site, settings, ids)
+            ownership.listen(on_stderr)
             if not ownership.find(database, settings.batch_size, expired=True):
                 return Summary()
             # Most runs from cron end above: what works is loaded when there is work.

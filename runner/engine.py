@@ -70,6 +70,7 @@ def drain(
     if progress.begin:
         progress.begin(due_count(database, site, app.handlers.hooks))
     stop = limits.stop
+    ownership.listen(tell)
     executor = executor_of(app, settings, stop, tell)
     letters = DeadLetters(
         partial(_place_beside, app, settings, stop, tell), app.handlers, stop, app.clock, tell

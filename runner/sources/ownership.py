@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from runner.storage.queries import hooks_hex, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from runner.sources.leases import Leases
     from runner.storage.db import Database, Row, Transaction
@@ -80,6 +80,9 @@ class Native:
         self._groups = groups
         self._excluded = excluded
         self._urgent = urgent
+
+    def listen(self, tell: Callable[[str], object]) -> None:
+        """Who hears of what the operator should know."""
 
     @property
     def silence(self) -> int:

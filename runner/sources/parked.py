@@ -7,7 +7,6 @@ would stop. The token stands in the table of held actions, and a lease tells unt
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import PRIORITIES
@@ -27,7 +26,7 @@ from runner.storage.db import Conflict
 from runner.storage.queries import hooks_hex
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from runner.sources.leases import Leases
     from runner.storage.db import Database, Row, Transaction
@@ -36,11 +35,18 @@ if TYPE_CHECKING:
 SWEPT = 1000
 """Rows that are parked before a claim at most."""
 
+ALARMING = 5
+"""Rows that are parked by looks instead of the plugin, from which on it seems not to be there; and
+the part of all that is claimed (a fifth) below which it does."""
+
 
 class Parked(Native):
     """Ownership by our own table. `parks` are the hooks whose rows are parked on this site, where
     that is written down; those of them that are handled here are parked before each look. When all
-    of them are, one range of the claim index shows what is due, if there is that index."""
+    of them are, one range of the claim index shows what is due, if there is that index.
+
+    Where it is written down, the plugin parks what PHP creates: looks that find much to park are an
+    alarm, and told once. A row or two are seen in the moment before the plugin parks them."""
 
     leases: Leases
 
@@ -66,7 +72,23 @@ class Parked(Native):
             leases=leases,
         )
         self._sweeps = sorted({*hooks} if parks is None else {*hooks} & {*parks})
+        self._alarms = parks is not None
+        self._swept = self._held = 0
+        self._tell: Callable[[str], object] | None = None
         self._whole = indexed and parks is not None and {*parks} <= {*hooks}
+
+    def listen(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+        self._alarm()
+
+    def _alarm(self) -> None:
+        many = self._swept >= ALARMING and self._swept * ALARMING >= self._held
+        if self._alarms and many and self._tell:
+            self._alarms = False
+            self._tell(
+                f"parked {self._swept} actions that PHP had created for Python, which the plugin"
+                " should have done: `runner install` puts it in place, `runner doctor` tells more"
+            )
 
     def find(self, database: Database, limit: int, *, expired: bool) -> Found:
         """Sees up to `limit` rows that are due, and those that a dead worker left. What PHP has
@@ -121,7 +143,8 @@ class Parked(Native):
         rows = database.query(
             self.queries["to_park"], hooks=hooks, hooks_hex=hooks_hex(hooks), limit=SWEPT
         )
-        self._park(database, ids_of(rows), hooks)
+        self._swept += self._park(database, ids_of(rows), hooks)
+        self._alarm()
 
     def _fetch_back(self, database: Database) -> None:
         """Whatever its hook, what strayed is parked again or has its true date, SWEPT rows at
@@ -131,16 +154,21 @@ class Parked(Native):
         if ended:
             database.write(self.queries["give_back"], ids=ids_of(ended))
 
-    def _park(self, database: Database, ids: Sequence[int], hooks: Sequence[str]) -> None:
-        """Parks those that are free. What another holds locked is left for the next time."""
+    def _park(self, database: Database, ids: Sequence[int], hooks: Sequence[str]) -> int:
+        """Parks those that are free; returns how many. What another holds locked is left for the
+        next time."""
 
-        def unit(tx: Transaction) -> None:
+        def unit(tx: Transaction) -> int:
             text = self.queries["lock_unparked"]
-            if free := tx.query(text, ids=ids, hooks_hex=hooks_hex(hooks)):
+            free = tx.query(text, ids=ids, hooks_hex=hooks_hex(hooks))
+            if free:
                 tx.later(self.queries["park"], ids=ids_of(free))
+            return len(free)
 
-        with suppress(TooBusy):
-            database.unit(unit, tries=2)  # one more than where packets are refused
+        try:
+            return database.unit(unit, tries=2)  # one more than where packets are refused
+        except TooBusy:
+            return 0
 
     def lock_expired(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
         return tx.query(self.queries["lock_expired"], ids=ids)
@@ -164,6 +192,7 @@ class Parked(Native):
         if held != len(rows):
             raise Conflict("another runner was faster")
         self.leases.take(tx, token)
+        self._held += held
         return token
 
     def beat(self, database: Database, claim: int, ids: Sequence[int], offset: int) -> list[int]:  # noqa: ARG002

@@ -226,6 +226,33 @@ def test_only_hooks_that_are_installed_are_swept(site, server, engine):
     assert [row["scheduled_date_gmt"] for row in site.rows()] == [sql_date(NOW - 60)] * 3
 
 
+def swept(site, engine, unparked: int, ahead: int) -> list[str]:
+    """What is told when a claim of actions that were parked as they should be is followed by two
+    looks that park what was not."""
+    install(site, "py_hook")
+    heard: list[str] = []
+    source = engine.source(mode="parked")
+    source._ownership.listen(heard.append)
+    for _ in range(ahead):
+        site.add("py_hook", at=NOW - 60, scheduled_date_gmt=parked(sql_date(NOW - 60)))
+    claim = source.claim(ahead or 1)
+    assert (len(claim.actions) if claim else 0) == ahead
+    for _ in range(2):
+        for _ in range(unparked):
+            site.add("py_hook", at=NOW + 60)
+        source.claim(25)
+    return heard
+
+
+@pytest.mark.parametrize(("unparked", "ahead", "told"), [(5, 0, 1), (2, 0, 0), (5, 51, 0)])
+def test_a_plugin_that_does_not_park_is_told_once(site, server, engine, unparked, ahead, told):  # noqa: PLR0917
+    """A few that a look meets before the plugin does are nothing to tell."""
+    with server.frozen(NOW):
+        heard = swept(site, engine, unparked, ahead)
+    assert len(heard) == told
+    assert all(line.startswith("parked 5 actions that PHP had created") for line in heard)
+
+
 @pytest.mark.parametrize("installed", [("py_hook",), ("py_hook", "py_elsewhere"), None])
 def test_parked_rows_of_a_hook_without_a_handler_are_left_alone(installed, site, server, clock):
     """However the due rows are looked for."""
