@@ -54,7 +54,8 @@ def site(wordpress):
 
 @pytest.fixture
 def errors(site, tmp_path):
-    """PHP's error log, which must stay empty."""
+    """PHP's error log, which must stay empty. Before Action Scheduler 3.9 its claims skip no locked
+    rows: two of its own runners alone come to deadlocks, which say nothing of ours."""
     log = tmp_path / "php.log"
     log.touch()
     ini = tmp_path / "ini"
@@ -63,7 +64,10 @@ def errors(site, tmp_path):
     site.environ["PHP_INI_SCAN_DIR"] = f":{ini}"
     yield log
     del site.environ["PHP_INI_SCAN_DIR"]
-    assert log.read_text() == ""
+    lines = log.read_text().splitlines()
+    if site.version < (3, 9):
+        lines = [line for line in lines if "error Deadlock found" not in line]
+    assert lines == []
 
 
 @pytest.fixture

@@ -164,7 +164,10 @@ def of_side(rows: dict[int, dict], side: str) -> dict[int, dict]:
 
 
 def nothing_is_held(site) -> None:
-    assert site.rows(f"claim_id > {site.first_claim}", "claims") == {}
+    live = "status IN ('pending', 'in-progress') AND claim_id > 0"
+    assert site.rows(f"hook LIKE '%\\_interop\\_%' AND {live}") == {}
+    if site.version >= (3, 9):  # before, PHP's own deadlocks leave claims that hold nothing
+        assert site.rows(f"claim_id > {site.first_claim}", "claims") == {}
     for table in ("held", "leases"):
         assert site.run(f"SELECT * FROM `{site.facts['prefix']}runner_{table}`") == []
 
