@@ -24,7 +24,7 @@ SLEEP = 0.020
 """Seconds that the daemon's handlers take."""
 
 CHILDREN = 2
-WAITING = 5000
+WAITING = 1000
 """Actions of Python that are due at the start: more than the daemon does meanwhile."""
 
 HOOK = "py_interop_bench"
