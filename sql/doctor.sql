@@ -12,6 +12,10 @@ SELECT VERSION() AS version, DATABASE() AS home, @@GLOBAL.read_only AS read_only
   @@SESSION.time_zone AS zone, @@SESSION.wait_timeout AS patience,
   @@SESSION.max_allowed_packet AS packet, UNIX_TIMESTAMP(NOW(6)) AS now
 
+-- name: account
+-- Who we are to the server.
+SELECT CURRENT_USER() AS account
+
 -- name: now
 -- The database's time in epoch seconds.
 SELECT UNIX_TIMESTAMP() AS now

@@ -57,3 +57,30 @@ SELECT COUNT(*) AS actions FROM {actions} WHERE status = 'runner-aside'
 -- name: drop_table
 -- One of the runner's own tables, with all that it holds.
 DROP TABLE IF EXISTS {table}
+
+-- name: trigger
+-- The trigger, if the account may see it: who made it, and what it does.
+SELECT definer, action_statement AS statement FROM information_schema.triggers
+WHERE trigger_schema = DATABASE() AND trigger_name = :name
+
+-- name: create_trigger
+-- Parks what PHP inserts, as park does what is there. It reads no table and cannot fail: PHP's insert
+-- would fail with it.
+CREATE TRIGGER {trigger} BEFORE INSERT ON {actions} FOR EACH ROW
+SET NEW.scheduled_date_gmt = CASE
+  WHEN NEW.status <> 'pending' OR NEW.claim_id <> 0 OR HEX(NEW.hook) NOT IN ({trigger_hooks})
+    OR NEW.scheduled_date_gmt >= '2800-01-01' THEN NEW.scheduled_date_gmt
+  WHEN NEW.scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
+  ELSE NEW.scheduled_date_gmt + INTERVAL 800 YEAR END
+
+-- name: drop_trigger
+-- Parking is left to the plugin and the sweep.
+DROP TRIGGER IF EXISTS {trigger}
+
+-- name: modes
+-- The session's modes: a trigger keeps those that it was made with, and zero dates must pass.
+SELECT @@SESSION.sql_mode AS modes
+
+-- name: set_modes
+-- For the trigger, and back. Nobody waits for long: other statements would queue up behind.
+SET SESSION sql_mode = :modes, lock_wait_timeout = 2

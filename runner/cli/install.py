@@ -40,7 +40,12 @@ the site that was not confirmed.
     is_flag=True,
     help="This copy of a site, or site with a new address, is to do its own work.",
 )
-def command(*, dry_run: bool, confirm_site: bool, **flags: Any) -> int:
+@click.option(
+    "--trigger/--no-trigger",
+    default=None,
+    help="Let a database trigger park as well, made by the site's own account; or drop it again.",
+)
+def command(*, dry_run: bool, confirm_site: bool, trigger: bool | None, **flags: Any) -> int:
     """Set up beside PHP's own runner: park the actions of your handlers' hooks.
 
     Makes the runner's tables, writes the option wp_action_runner, puts the plugin
@@ -52,7 +57,9 @@ def command(*, dry_run: bool, confirm_site: bool, **flags: Any) -> int:
     with app.open() as (database, site), Bar(shown=not dry_run) as bar:
         parking = Parking(database, site, bar.update)
         hooks = frozenset(app.handlers.hooks)
-        install = Install(database, site, parking, hooks, folder, version=__version__)
+        install = Install(
+            database, site, parking, hooks, folder, version=__version__, trigger=trigger
+        )
         plan = install.plan(confirmed=confirm_site)
         click.echo(f"site     {printable(site.url)}, tables {site.tables.prefix}*")
         for line in _plan(plan, folder):
@@ -79,6 +86,8 @@ def _plan(plan: Plan, folder: Path | None) -> Iterator[str]:
         yield f"  removed  {_names(plan.removed)}: PHP's again"
     yield f"option   {'write wp_action_runner' if plan.option else 'there'}"
     yield f"plugin   {_plugin(plan.plugin, folder)}"
+    if plan.trigger:
+        yield f"trigger  {plan.trigger}"
     yield f"actions  park {plan.park}" + (f", give back {plan.give_back}" * bool(plan.removed))
 
 

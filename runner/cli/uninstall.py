@@ -55,6 +55,7 @@ def command(*, dry_run: bool, drop_tables: bool, keep_plugin: bool, **flags: Any
         parked = parking.parked()
         if dry_run:
             option = "remove the option, " if uninstall.installed() else ""
+            option += "drop the trigger, " if uninstall.has_trigger() else ""
             click.echo(f"would {option}{_dates(parked, 'give')}{' and drop tables' * drop_tables}")
             return 0
         bar.begin(sum(parked.values()))

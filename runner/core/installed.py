@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Installed:
     """The option, read. `hooks` are Python's, `siteurl` and `database` are the site that it was
     written for, `version` the runner's that wrote it, `installed_at` when (epoch seconds).
-    `problem` says why it cannot be used, in words that go on after "the option".
+    `trigger` says whether a database trigger parks, `problem` why the option cannot be used, in
+    words that go on after "the option".
 
     Tools that copy a site replace its address in all texts, so `siteurl` alone would follow the
     copy; the `fingerprint` of both does not.
@@ -22,6 +23,7 @@ class Installed:
     fingerprint: str = ""
     version: str = ""
     installed_at: int = 0
+    trigger: bool = False
     problem: str = ""
 
     @classmethod
@@ -49,7 +51,12 @@ class Installed:
         keys = ("siteurl", "database", "fingerprint", "version")
         texts = {key: str(found.get(key, "")) for key in keys}
         at = found.get("installed_at")
-        return cls(frozenset(hooks), **texts, installed_at=at if isinstance(at, int) else 0)
+        return cls(
+            frozenset(hooks),
+            **texts,
+            installed_at=at if isinstance(at, int) else 0,
+            trigger=found.get("trigger") is True,
+        )
 
     def text(self) -> str:
         """As it is written."""
@@ -59,7 +66,7 @@ class Installed:
             {
                 "mode": "parked", "hooks": sorted(self.hooks), "siteurl": self.siteurl,
                 "database": self.database, "fingerprint": self.fingerprint, "version": self.version,
-                "installed_at": self.installed_at,
+                "installed_at": self.installed_at, **({"trigger": True} if self.trigger else {}),
             }
         )  # fmt: skip
 

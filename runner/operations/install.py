@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import INSTALLED, PLUGIN_FACTS
@@ -18,6 +18,7 @@ from runner.operations.actions import Actions
 from runner.operations.migrate import Migrate
 from runner.operations.plugin import Plugin, PluginError
 from runner.operations.safety import other_site
+from runner.operations.trigger import Trigger
 from runner.operations.workers import workers
 from runner.site import OWN_TABLES, identifiers
 from runner.storage.queries import Queries
@@ -37,7 +38,8 @@ ALIVE = 60
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What installing would do. `plugin` is `there`, `copy`, `update`, or `by hand` where the
-    site's files are not known; `park` and `give_back` are numbers of actions."""
+    site's files are not known; `trigger` is `there`, `create`, `replace`, `drop`, or empty where
+    there is none; `park` and `give_back` are numbers of actions."""
 
     hooks: frozenset[str]
     added: frozenset[str]
@@ -45,13 +47,14 @@ class Plan:
     migrations: bool
     option: bool
     plugin: str
+    trigger: str
     park: int
     give_back: int
 
     @property
     def nothing(self) -> bool:
         """Whether all is as it should be."""
-        done = self.plugin in {"there", "by hand"}
+        done = self.plugin in {"there", "by hand"} and self.trigger in {"there", ""}
         return done and not (self.migrations or self.option or self.park or self.give_back)
 
 
@@ -101,7 +104,8 @@ class Options:
 
 class Install:
     """Installs for the hooks that have a Python handler. `folder` is that of the site's must-use
-    plugins, None when its files are not known; `version` is this runner's."""
+    plugins, None when its files are not known; `version` is this runner's; `trigger` says whether a
+    trigger is to park as well, None to leave it as it is."""
 
     def __init__(
         self,
@@ -112,6 +116,7 @@ class Install:
         folder: Path | None,
         *,
         version: str,
+        trigger: bool | None = None,
     ) -> None:
         self._database = database
         self._site = site
@@ -119,13 +124,18 @@ class Install:
         self._hooks = hooks
         self._version = version
         self._plugin = Plugin(folder) if folder else None
+        before = site.installed or Installed()
+        self._wanted = before.trigger if trigger is None else trigger
+        self._trigger = Trigger(database, site.tables, hooks)
 
     def plan(self, *, confirmed: bool = False) -> Plan:
         """What `run` would do. Raises ConfigError for a copy of the site, unless `confirmed`, and
         for what a newer runner wrote; PluginError for a file that must stay."""
         before = self._site.installed or Installed()
         self._check(before, confirmed=confirmed)
-        same = before.hooks == self._hooks and before.is_for(self._site.url, self._site.database)
+        trigger = self._trigger_state()
+        same = before.trigger == self._wanted and before.hooks == self._hooks
+        same = same and before.is_for(self._site.url, self._site.database)
         removed = before.hooks - self._hooks
         return Plan(
             hooks=self._hooks,
@@ -134,13 +144,19 @@ class Install:
             migrations=bool(Migrate(self._database, self._site).script()),
             option=not same or bool(before.problem) or before.version != self._version,
             plugin=self._plugin.state() if self._plugin else "by hand",
+            trigger=trigger,
             park=self._parking.waiting(self._hooks),
             give_back=self._parking.parked_of(removed) if removed else 0,
         )
 
     def run(self, plan: Plan) -> Done:
-        """Does it. What the site's files do not allow is told, the rest is done."""
+        """Does it. What the site's files do not allow is told, the rest is done. Raises
+        DatabaseError, with nothing changed, where the trigger cannot be made or dropped."""
         done = Done()
+        if plan.trigger in {"create", "replace"}:
+            self._trigger.put()  # first, so that a refusal leaves the site as it was
+        elif plan.trigger == "drop":
+            self._trigger.drop()
         if plan.migrations:
             Migrate(self._database, self._site).run()
         if plan.option:
@@ -148,13 +164,24 @@ class Install:
             made = Installed.made(
                 plan.hooks, self._site.url, self._site.database, self._version, now
             )
-            Options(self._database, self._site).write(made)
+            Options(self._database, self._site).write(replace(made, trigger=self._wanted))
         self._put_plugin(plan, done)
         self._parking.free_aside()
         done.parked = self._parking.park(plan.hooks)
         if plan.removed:
             done.given_back = {"pending": self._parking.give_back(plan.removed)}
         return done
+
+    def _trigger_state(self) -> str:
+        """Raises ConfigError where it would not be the site's own."""
+        state = self._trigger.state(wanted=self._wanted)
+        if state in {"create", "replace"} and self._plugin is None:
+            raise ConfigError(
+                "a trigger must be the site's own, since its inserts fail when the account that"
+                " made it is dropped: give --wp-path, so that wp-config.php tells the account, or"
+                " --no-trigger"
+            )
+        return state
 
     def _check(self, before: Installed, *, confirmed: bool) -> None:
         if self._database.dialect == "sqlite":
@@ -191,6 +218,7 @@ class Uninstall:
         self._parking = parking
         self._plugin = Plugin(folder) if folder else None
         self._options = Options(database, site)
+        self._trigger = Trigger(database, site.tables, ())
 
     def check(self) -> None:
         """Raises Busy while runners work here: what they hold must not change under them."""
@@ -206,9 +234,15 @@ class Uninstall:
         """Whether the option is there."""
         return self._options.installed()
 
+    def has_trigger(self) -> bool:
+        return self._trigger.found() is not None
+
     def run(self, *, drop_tables: bool) -> Done:
-        """Does it; what could not be done is told in `problems`."""
+        """Does it; what could not be done is told in `problems`. Raises DatabaseError, with nothing
+        done, where the trigger cannot be dropped: it would park for ever."""
         done = Done()
+        if self.has_trigger():
+            self._trigger.drop()
         self._options.remove()
         self._parking.free_aside()
         done.given_back = dict(self._parking.give_all_back())

@@ -42,6 +42,7 @@ def facts(found, dialect):
     site = Site(Tables("wp_"), found, SiteZone(), "", "8", "", False, True, True)
     own = {"number": "1", "name": "x", "checksum": "y"}  # of a migration
     other = {"table": "wp_actionscheduler_actions", "isolation": "x", "home": "`x`"}
+    other |= {"trigger": "`x`", "trigger_hooks": "'AB'"}
     parked = {"years": "800", "parked_from": "2800-01-01 00:00:00", "held": "`wp_runner_held`"}
     rights = {"rights": "x", "database": "`x`", "account": "'x'@'%'", "column": "a"}
     return identifiers(site, dialect) | own | other | parked | rights

@@ -18,6 +18,7 @@ from runner.operations.doctor.findings import (
     warning,
 )
 from runner.operations.plugin import Plugin, PluginError, by_hand
+from runner.operations.trigger import Trigger
 from runner.storage.queries import hooks_hex
 
 if TYPE_CHECKING:
@@ -130,6 +131,37 @@ def _file(patient: Patient) -> Verdict | None:
     )
 
 
+@check("trigger", server=True)
+def trigger(patient: Patient) -> Verdict:
+    """The one that `runner install --trigger` makes."""
+    wanted = patient.installed
+    made = Trigger(patient.database, patient.tables, wanted.hooks if wanted else ())
+    found, promised = made.found(), bool(wanted and wanted.trigger)
+    if found is None and not promised:
+        return ok("none", "Nobody asked for a trigger.")
+    if found is None:
+        return unknown(
+            "not seen",
+            "The trigger that parks was dropped, or this account may not see it.",
+            "`runner install` makes it again.",
+        )
+    account = str(patient.ask("account")[0]["account"])
+    if not promised or not made.is_up_to_date(found):
+        return warning(
+            f"by {found.definer}",
+            "The trigger that parks is not for the hooks that are Python's now.",
+            "Run `runner install` again, or `runner uninstall`.",
+        )
+    if found.definer != account:
+        return warning(
+            f"by {found.definer}",
+            f"Another account than {account} made the trigger: once that is dropped, PHP can"
+            " create no actions.",
+            "Run `runner install --trigger` with --wp-path, after `runner install --no-trigger`.",
+        )
+    return ok(f"by {found.definer}", "The trigger parks what PHP creates for Python.")
+
+
 @check("php.store", server=True)
 def store(patient: Patient) -> Verdict:
     told = _told(patient)
@@ -211,4 +243,4 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-CHECKS = (protection, plugin, store, callbacks, batch_size, object_cache, clock)
+CHECKS = (protection, plugin, trigger, store, callbacks, batch_size, object_cache, clock)
