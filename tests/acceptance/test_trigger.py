@@ -193,8 +193,9 @@ def test_an_account_without_the_right(shop, site, server, tmp_path):
     assert everything(site) == before
     shop.out("install")
     site.run(f"CREATE TRIGGER wp_runner_park BEFORE INSERT ON {ACTIONS} FOR EACH ROW SET @x = 1")
-    shop.out("uninstall")  # it may not even see it
-    assert triggers(site) == ["wp_runner_park"]
+    before = everything(site)
+    complains(shop("uninstall"), 1, "may not drop it")
+    assert everything(site) == before
 
 
 def test_a_server_with_a_binary_log(capsys, monkeypatch, tmp_path):
