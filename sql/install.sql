@@ -60,7 +60,7 @@ DROP TABLE IF EXISTS {table}
 
 -- name: trigger
 -- The trigger, if the account may see it: who made it, and what it does.
-SELECT definer, action_statement AS statement FROM information_schema.triggers
+SELECT definer AS definer, action_statement AS statement FROM information_schema.triggers
 WHERE trigger_schema = DATABASE() AND trigger_name = :name
 
 -- name: create_trigger

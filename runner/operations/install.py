@@ -219,6 +219,7 @@ class Uninstall:
         self._plugin = Plugin(folder) if folder else None
         self._options = Options(database, site)
         self._trigger = Trigger(database, site.tables, ())
+        self._promised = bool(site.installed and site.installed.trigger)
 
     def check(self) -> None:
         """Raises Busy while runners work here: what they hold must not change under them."""
@@ -235,7 +236,8 @@ class Uninstall:
         return self._options.installed()
 
     def has_trigger(self) -> bool:
-        return self._trigger.found() is not None
+        """Seen, or promised by the option: some servers show none without the right to drop it."""
+        return self._promised or self._trigger.found() is not None
 
     def run(self, *, drop_tables: bool) -> Done:
         """Does it; what could not be done is told in `problems`. Raises DatabaseError, with nothing

@@ -193,6 +193,7 @@ def test_an_account_without_the_right(shop, site, server, tmp_path):
     assert everything(site) == before
     shop.out("install")
     site.run(f"CREATE TRIGGER wp_runner_park BEFORE INSERT ON {ACTIONS} FOR EACH ROW SET @x = 1")
+    site.set_option(INSTALLED, json.dumps(option(site) | {"trigger": True}))
     before = everything(site)
     complains(shop("uninstall"), 1, "may not drop it")
     assert everything(site) == before
