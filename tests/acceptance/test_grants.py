@@ -147,14 +147,20 @@ def test_rights_count_wherever_they_were_given(site, server, cli, level):
     site.migrate()
     name = "'broad'@'127.0.0.1'"
     rights = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {site.name}.* TO"
+    word = "FOR" if "MariaDB" in server.version else "TO"
     given = {
         "role": ["CREATE ROLE workers", f"{rights} workers", f"GRANT workers TO {name}",
-                 f"SET DEFAULT ROLE workers FOR {name}"],
+                 f"SET DEFAULT ROLE workers {word} {name}"],
         "database": [f"{rights} {name}"],
         "server": [f"GRANT ALL ON *.* TO {name}"],
     }  # fmt: skip
-    server.execute(f"CREATE USER {name} IDENTIFIED BY 'broad'", *given[level])
+    server.execute(
+        "DROP ROLE IF EXISTS workers",
+        f"DROP USER IF EXISTS {name}",
+        f"CREATE USER {name} IDENTIFIED BY 'broad'",
+    )
     try:
+        server.execute(*given[level])
         dsn = f"mysql://broad:broad@{server.host}:{server.port}/{site.name}"
         done = cli("grants", "verify", "--for", "work,enqueue,clean,status", RUNNER_DSN=dsn)
         assert (done.returncode, done.stdout) == (

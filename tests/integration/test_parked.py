@@ -158,7 +158,9 @@ def test_a_transaction_that_adds_actions_is_not_waited_for(site, server, engine)
     other.autocommit(False)
     other.cursor().execute(f"SELECT * FROM {ACTIONS} WHERE action_id = 1 FOR UPDATE")
     other.cursor().execute(
-        f"INSERT INTO {ACTIONS} (hook, status, args) VALUES ('py_hook', 'pending', '[]')"
+        f"INSERT INTO {ACTIONS} (hook, status, scheduled_date_gmt, scheduled_date_local,"
+        " last_attempt_gmt, last_attempt_local, args) VALUES ('py_hook', 'pending',"
+        " '2026-11-23 06:00:00', '2026-11-23 07:00:00', NULL, NULL, '[]')"
     )
     with server.frozen(NOW):
         database = engine.database()
