@@ -413,6 +413,38 @@ def test_what_a_newer_runner_installed(shell, site):
     assert option(site) is None
 
 
+def test_without_the_right_to_make_tables(shell, site, server):
+    """One line with the ways out, and the site as it was."""
+    due(site)
+    server.execute(
+        "CREATE USER IF NOT EXISTS 'runner_maker'@'%' IDENTIFIED BY 'x'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {site.name}.* TO 'runner_maker'@'%'",
+    )
+    dsn = f"mysql://runner_maker:x@{server.host}:{server.port}/{site.name}"
+    shell.environ.setenv("RUNNER_DSN", dsn)
+    before = everything(site)
+    done = shell("install")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "CREATE" in done.stderr
+    assert "`runner migrate --print`" in done.stderr
+    assert everything(site) == before
+    server.execute("DROP USER 'runner_maker'@'%'")
+
+
+@pytest.mark.parametrize("table", ["held", "leases", "migrations"])
+def test_tables_that_are_there_by_half(shell, site, table):
+    """A lost one is made again; nothing else is touched."""
+    id_ = due(site)
+    shell.out("install")
+    site.run(f"DROP TABLE wp_runner_{table}")
+    refused = shell("run", "--mode", "auto")
+    assert (refused.returncode, "runner migrate" in refused.stderr) == (1, True)
+    assert date(site, id_) == parked(NOW - 60)
+    assert "tables   make or update the runner's own" in shell.out("install")
+    assert shell("run", "--mode", "auto").returncode == 0
+    assert site.row(id_)["status"] == "complete"
+
+
 def test_without_the_right_to_write_options(shell, site, server):
     """One line that names the rights, and no row is parked."""
     site.migrate()
