@@ -12,7 +12,8 @@ from support.shell import Shell, complains
 from support.site import SiteDatabase
 from support.waiting import gone, until
 
-from runner import fleet
+from runner import Queue, fleet
+from runner.core.errors import RunnerError
 
 DUE = 1_700_000_000
 JOBS = """
@@ -266,3 +267,12 @@ def test_a_site_counts_before_what_stands_above_it(shell, sites, tmp_path):
         shell.out("config", "--json", "--site", "two", "--batch-size", "5", "--blog", "1")
     )
     assert (found["database"]["prefix"], found["settings"]["batch_size"]["value"]) == ("wp_", "5")
+
+
+def test_a_queue_of_one_of_them(shell, sites):
+    """From Python, by name; without one it is asked for."""
+    with Queue.open(site="blog") as queue:
+        assert queue.enqueue("quick") == 1
+    assert [site.statuses() for site in sites.values()] == [{}, {"pending": 1}]
+    with pytest.raises(RunnerError, match="--site NAME"):
+        Queue.open()
