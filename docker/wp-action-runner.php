@@ -33,7 +33,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		/** Status of an action while Action Scheduler looks whether it may execute it. */
 		const ASIDE = 'runner-aside';
 
-		/** Dates from here on are parked ones. Earlier ones than 2000 are parked here. */
+		/** Dates from here on are parked ones. Earlier ones than 2000, or without month or day, are parked here. */
 		const PARKED_FROM = '2800-01-01 00:00:00';
 
 		/** Seconds after which silence is worth a notice, and an action aside was left there. */
@@ -354,7 +354,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @return string
 		 */
 		private static function parked_date() {
-			return "IF(scheduled_date_gmt < '2000-01-01', '" . self::PARKED_FROM . "', scheduled_date_gmt + INTERVAL 800 YEAR)";
+			return "IF(scheduled_date_gmt < '2000-01-01' OR MONTH(scheduled_date_gmt) = 0 OR DAY(scheduled_date_gmt) = 0, '" . self::PARKED_FROM . "', scheduled_date_gmt + INTERVAL 800 YEAR)";
 		}
 
 		/**

@@ -70,7 +70,8 @@ CREATE TRIGGER {trigger} BEFORE INSERT ON {actions} FOR EACH ROW
 SET NEW.scheduled_date_gmt = CASE
   WHEN NEW.status <> 'pending' OR NEW.claim_id <> 0 OR HEX(NEW.hook) NOT IN ({trigger_hooks})
     OR NEW.scheduled_date_gmt >= '2800-01-01' THEN NEW.scheduled_date_gmt
-  WHEN NEW.scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
+  WHEN NEW.scheduled_date_gmt < '2000-01-01' OR MONTH(NEW.scheduled_date_gmt) = 0
+    OR DAY(NEW.scheduled_date_gmt) = 0 THEN '2800-01-01 00:00:00'
   ELSE NEW.scheduled_date_gmt + INTERVAL 800 YEAR END
 
 -- name: drop_trigger

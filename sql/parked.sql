@@ -72,10 +72,11 @@ WHERE action_id IN (:ids) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' A
 {lock_free}
 
 -- name: park
--- Parks those that still are what they were. A date before 2000, such as the zero date, is parked
--- at the first moment that there is.
+-- Parks those that still are what they were. A date before 2000, such as the zero date, and one
+-- without month or day are parked at the first moment that there is.
 UPDATE {actions} {by_key}
-SET scheduled_date_gmt = CASE WHEN scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
+SET scheduled_date_gmt = CASE WHEN scheduled_date_gmt < '2000-01-01'
+    OR MONTH(scheduled_date_gmt) = 0 OR DAY(scheduled_date_gmt) = 0 THEN '2800-01-01 00:00:00'
   ELSE scheduled_date_gmt + INTERVAL 800 YEAR END
 WHERE action_id IN (:ids) AND status = 'pending' AND claim_id = 0
   AND scheduled_date_gmt < '2800-01-01'
@@ -103,7 +104,8 @@ FROM (
 -- Pending again and parked. Rows of the last minute may still be put back by the plugin.
 UPDATE {actions}
 SET scheduled_date_gmt = CASE WHEN scheduled_date_gmt >= '2800-01-01' THEN scheduled_date_gmt
-    WHEN scheduled_date_gmt < '2000-01-01' THEN '2800-01-01 00:00:00'
+    WHEN scheduled_date_gmt < '2000-01-01'
+      OR MONTH(scheduled_date_gmt) = 0 OR DAY(scheduled_date_gmt) = 0 THEN '2800-01-01 00:00:00'
     ELSE scheduled_date_gmt + INTERVAL 800 YEAR END,
   status = 'pending', claim_id = 0
 WHERE status = 'runner-aside' AND last_attempt_gmt < UTC_TIMESTAMP() - INTERVAL 60 SECOND

@@ -133,6 +133,7 @@ def test_the_sweep_parks_what_php_has_added(site, server, engine):
         site.add("py_other", at=NOW - 60): parked(sql_date(NOW - 60)),
         site.add("py_hook", at=1): "2800-01-01 00:00:00",
         site.add("py_hook", at=1, scheduled_date_gmt=ZERO): "2800-01-01 00:00:00",
+        site.add("py_hook", at=1, scheduled_date_gmt="2026-11-00 06:00:00"): "2800-01-01 00:00:00",
     }
     left = [
         site.add("py_hook", at=NOW - 60, claim_id=7),
@@ -146,7 +147,7 @@ def test_the_sweep_parks_what_php_has_added(site, server, engine):
         found = engine.source()._ownership.find(engine.database(), 25, expired=False)
     assert {id_: site.row(id_)["scheduled_date_gmt"] for id_ in moved} == moved
     assert [site.row(id_) for id_ in left] == before
-    assert sorted(candidate.id for candidate in found.due) == [2, 3, 4]
+    assert sorted(candidate.id for candidate in found.due) == [2, 3, 4, 5]
 
 
 def test_a_transaction_that_adds_actions_is_not_waited_for(site, server, engine):
