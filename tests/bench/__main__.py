@@ -109,14 +109,18 @@ def _executors(actions: int, rounds: int, as_json: bool) -> None:
     "--mix", "mixes", multiple=True, type=click.Choice(claim.MIXES), default=claim.MIXES,
     show_default=True, help="What the table is full of; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--mode", type=click.Choice(["native", "parked"]), default="native", show_default=True,
+    help="parked: beside a live PHP runner.",
+)  # fmt: skip
 @_json
-def _claim(sizes: tuple[int, ...], mixes: tuple[str, ...], as_json: bool) -> None:
+def _claim(sizes: tuple[int, ...], mixes: tuple[str, ...], mode: str, as_json: bool) -> None:
     """What one claim reads, locks and takes.
 
     On large tables; fails over the promised bound.
     """
     with running() as server:
-        within = claim.measure(server, sizes, mixes, as_json=as_json)
+        within = claim.measure(server, sizes, mixes, mode=mode, as_json=as_json)
     sys.exit(0 if within else 1)
 
 

@@ -13,6 +13,7 @@ from support.fill import fill
 from support.measure import counting_locks, rows_read
 from support.site import SiteDatabase
 
+from compat.action_scheduler import INSTALLED
 from runner.core.clock import SystemClock
 
 MIXES = ("due", "future", "complete")
@@ -38,11 +39,13 @@ class Line:
         return self.rows_read <= BOUND and self.locked <= BOUND
 
 
-def measure(server, sizes: tuple[int, ...], mixes: tuple[str, ...], *, as_json: bool) -> bool:
+def measure(
+    server, sizes: tuple[int, ...], mixes: tuple[str, ...], *, mode: str, as_json: bool
+) -> bool:
     """Prints a line for each size and mix; False when a bound was broken."""
     if not as_json:
         print(
-            f"one claim of {BATCH} for {len(HOOKS)} hooks among 50; bound {BOUND} rows read and"
+            f"one {mode} claim of {BATCH} for {len(HOOKS)} hooks among 50; bound {BOUND} rows read and"
             f" locked; ratio to the claim at {min(sizes):,} rows"
         )
         print(
@@ -53,7 +56,7 @@ def measure(server, sizes: tuple[int, ...], mixes: tuple[str, ...], *, as_json: 
     for mix in mixes:
         smallest = None
         for size in sorted(sizes):
-            line = _one(server, size, mix)
+            line = _one(server, size, mix, mode)
             smallest = smallest or line.claim_ms
             line.ratio = round(line.claim_ms / smallest, 2)
             print(json.dumps(asdict(line)) if as_json else _text(line), flush=True)
@@ -68,14 +71,16 @@ def _text(line: Line) -> str:
     )
 
 
-def _one(server, size: int, mix: str) -> Line:
+def _one(server, size: int, mix: str, mode: str) -> Line:
     sys.stderr.write(f"filling {size:,} rows ({mix}) …\n")
     site = SiteDatabase.create(server)
     now = int(time.time())
     fill(site, size, mix, hooks=(*HOOKS, *OTHERS), now=now)
     if mix != "due":
         fill(site, 2_000, "due", hooks=HOOKS, now=now)
-    engine = Engine(site, handlers_for(*HOOKS), SystemClock())
+    if mode == "parked":
+        _park(site)
+    engine = Engine(site, handlers_for(*HOOKS), SystemClock(), mode)
     database = engine.database()
     source = engine.source(database)
     times = [_claim(source) for _ in range(TRIES)]
@@ -83,7 +88,7 @@ def _one(server, size: int, mix: str) -> Line:
     with counting_locks(server, source) as counts:
         _claim(source)
     read = rows_read(database) - before
-    absent = Engine(site, handlers_for(*(f"absent_{n}" for n in range(5))), SystemClock())
+    absent = Engine(site, handlers_for(*(f"absent_{n}" for n in range(5))), SystemClock(), mode)
     idle = absent.source()
     looks = [_look(idle) for _ in range(TRIES)]
     engine.close()
@@ -91,6 +96,17 @@ def _one(server, size: int, mix: str) -> Line:
     site.drop()
     claim_ms, idle_ms = (round(statistics.median(list_), 2) for list_ in (times, looks))
     return Line(size, mix, claim_ms, idle_ms, read, max(counts))
+
+
+def _park(site) -> None:
+    """What is pending of our hooks, as after `runner install`."""
+    site.set_option(INSTALLED, json.dumps({"mode": "parked", "hooks": HOOKS}))
+    names = ", ".join(f"'{hook}'" for hook in HOOKS)
+    site.run(
+        f"UPDATE {site.table('actions')} SET scheduled_date_gmt = scheduled_date_gmt +"
+        f" INTERVAL 800 YEAR WHERE hook IN ({names}) AND status = 'pending'"
+    )
+    site.run(f"ANALYZE TABLE {site.table('actions')}")
 
 
 def _look(source) -> float:
