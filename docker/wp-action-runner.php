@@ -75,6 +75,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			add_action( 'action_scheduler_before_execute', array( __CLASS__, 'set_aside' ), PHP_INT_MAX );
 			add_action( 'action_scheduler_execution_ignored', array( __CLASS__, 'put_back' ), PHP_INT_MIN );
 			add_action( 'action_scheduler_after_process_queue', array( __CLASS__, 'tell' ) );
+			add_action( 'action_scheduler_after_process_queue', array( __CLASS__, 'mend' ) );
 			add_action( 'admin_notices', array( __CLASS__, 'watch' ) );
 		}
 
@@ -170,6 +171,35 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			wp_cache_delete( self::FACTS, 'options' );
 			self::$read = array();
 			self::free( 'last_attempt_gmt < UTC_TIMESTAMP() - INTERVAL ' . self::SILENCE . ' SECOND' );
+		}
+
+		/**
+		 * Where a trigger parks and its maker's account may be gone: tries an insert, and drops the trigger
+		 * when it fails, since nobody could create an action any more. The plugin parks as well.
+		 */
+		public static function mend() {
+			global $wpdb;
+			if ( ! self::installed( 'trigger' ) ) {
+				return;
+			}
+			$name   = "{$wpdb->prefix}runner_park";
+			$others = $wpdb->get_var(
+				$wpdb->prepare(
+					'SELECT definer FROM information_schema.triggers WHERE trigger_schema = DATABASE() AND trigger_name = %s AND definer <> CURRENT_USER()',
+					$name
+				)
+			);
+			if ( ! $others ) {
+				return;
+			}
+			$hidden = $wpdb->suppress_errors();
+			$wpdb->query( 'START TRANSACTION' );
+			$works = $wpdb->query( 'INSERT INTO ' . self::actions() . " (hook, status) VALUES ('', 'canceled')" );
+			$wpdb->query( 'ROLLBACK' );
+			if ( false === $works ) {
+				$wpdb->query( "DROP TRIGGER IF EXISTS `$name`" );
+			}
+			$wpdb->suppress_errors( $hidden );
 		}
 
 		/**
@@ -373,9 +403,19 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @return string[]
 		 */
 		private static function hooks() {
-			$installed = json_decode( (string) self::read( self::INSTALLED ), true );
-			$hooks     = isset( $installed['hooks'] ) ? $installed['hooks'] : array();
+			$hooks = self::installed( 'hooks' );
 			return is_array( $hooks ) ? array_values( array_filter( $hooks, 'is_string' ) ) : array();
+		}
+
+		/**
+		 * What the installation says; null without it.
+		 *
+		 * @param string $key A key of the option.
+		 * @return mixed
+		 */
+		private static function installed( $key ) {
+			$installed = json_decode( (string) self::read( self::INSTALLED ), true );
+			return isset( $installed[ $key ] ) ? $installed[ $key ] : null;
 		}
 
 		/**

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+import pymysql
 import pytest
 from interop.wordpress import Unusable, WordPress
 
 from runner.operations.plugin import NAME
+from runner.storage.dsn import parse
 
 KEPT = {"PATH", "HOME", "LANG", "TMPDIR"}
 _found: list[WordPress | Unusable] = []
@@ -24,9 +26,45 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="long handlers beside PHP's cleaner with its own 300 seconds: takes twelve minutes",
     )  # fmt: skip
     parser.addoption(
+        "--admin", metavar="DSN",
+        help="an administrator of the site's server, as in mysql://root@localhost/mysql?socket=/run/mysqld.sock,"
+        " for the tests of database accounts; without it they are not run",
+    )  # fmt: skip
+    parser.addoption(
         "--minutes", type=float, default=0.3,
         help="how long two PHP and two Python runners work side by side (default: %(default)s)",
     )  # fmt: skip
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """Without an administrator the tests that want one are left out, and that is said."""
+    if config.getoption("--admin"):
+        return
+    left = [item for item in items if "admin" in item.fixturenames]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+        _not_run.extend(item.name for item in left)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    if _not_run:
+        terminalreporter.write_line(f"not run, they want --admin DSN: {', '.join(_not_run)}")
+
+
+_not_run: list[str] = []
+
+
+@pytest.fixture
+def admin(pytestconfig):
+    """Runs statements as the server's administrator."""
+    dsn = parse(pytestconfig.getoption("--admin"))
+    connection = pymysql.connect(
+        host=dsn.host, port=dsn.port or 3306, unix_socket=dsn.socket or None, user=dsn.user,
+        password=dsn.password, autocommit=True,
+    )  # fmt: skip
+    with connection, connection.cursor() as cursor:
+        yield cursor.execute
 
 
 @pytest.fixture(scope="session")

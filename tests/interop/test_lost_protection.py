@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 
+import pymysql
 import pytest
 from interop.wordpress import GROUP, Enqueued, until
 
@@ -129,6 +130,59 @@ def test_the_option_is_lost(installed, cli):
     assert cli("install", *HANDLERS).returncode == 0
     assert cli("run", *HANDLERS, "--quiet").returncode == 0
     assert completed(installed) == 1
+
+
+def triggers(site) -> list[str]:
+    return [row[0] for row in site.run("SHOW TRIGGERS")]
+
+
+def test_the_trigger_is_dropped(installed, cli):
+    """The plugin parks as before."""
+    name = f"{installed.facts['prefix']}runner_park"
+    assert cli("install", *HANDLERS, "--trigger").returncode == 0
+    assert (triggers(installed), told(cli, "trigger")) == ([name], "ok")
+    ids = ours(installed, 1)
+    installed.run(f"DROP TRIGGER `{name}`")
+    ids += ours(installed, 2)
+    php_does_its_own(installed)
+    assert parked(installed, ids)
+    assert told(cli, "trigger") == "unknown"
+    assert cli("run", *HANDLERS, "--quiet").returncode == 0
+    assert completed(installed) == 2
+
+
+def test_the_account_that_made_the_trigger_is_dropped(installed, cli, admin):
+    """The server refuses every insert then. PHP's next run of its queue drops the trigger, and all
+    is as without it."""
+    name, database = f"{installed.facts['prefix']}runner_park", installed.facts["name"]
+    assert cli("install", *HANDLERS, "--trigger").returncode == 0
+    ids = ours(installed, 1)
+    [(body,)] = installed.run(
+        "SELECT action_statement FROM information_schema.triggers"
+        " WHERE trigger_schema = DATABASE() AND trigger_name = %s",
+        (name,),
+    )
+    admin("CREATE USER IF NOT EXISTS 'gone'@'%' IDENTIFIED BY 'gone-Secret1'")
+    admin(f"GRANT ALL ON `{database}`.* TO 'gone'@'%'")
+    admin(f"DROP TRIGGER `{database}`.`{name}`")
+    table = installed.table("actions")
+    admin("SET sql_mode = ''")  # a trigger keeps the modes that it was made with
+    admin(
+        f"CREATE DEFINER = 'gone'@'%' TRIGGER `{database}`.`{name}` BEFORE INSERT ON"
+        f" `{database}`.{table} FOR EACH ROW {body}".replace("%", "%%")
+    )
+    assert told(cli, "trigger") == "warning"
+    installed.php("run_queue", hooks=[THEIRS])
+    assert triggers(installed) == [name]  # its maker is there: inserts work
+    admin("DROP USER 'gone'@'%'")
+    with pytest.raises(pymysql.err.Error, match="definer"):
+        installed.run(f"INSERT INTO {table} (hook, status) VALUES ('{OURS}', 'canceled')")
+    installed.php("run_queue", hooks=[THEIRS])
+    assert triggers(installed) == []
+    ids += ours(installed, 2)
+    php_does_its_own(installed)
+    assert parked(installed, ids)
+    assert told(cli, "trigger") == "unknown"
 
 
 def test_an_old_dump_is_restored(installed, cli, tmp_path):
