@@ -50,6 +50,15 @@ _CLEAN = {
     **dict.fromkeys(("attempts", "leases", "held"), ("SELECT", "DELETE")),
 }
 
+_ENQUEUE = dict.fromkeys(("actions", "groups", "logs"), ("SELECT", "INSERT"))
+
+_MANAGE = {
+    **dict.fromkeys(OWN_TABLES, _READ),
+    **dict.fromkeys(("attempts", "held"), ("SELECT", "DELETE")),
+    "actions": ("SELECT", "UPDATE", "DELETE"),
+    "logs": ("SELECT", "INSERT", "DELETE"),
+}
+
 _MIGRATE = {
     **dict.fromkeys(OWN_TABLES, ("CREATE",)),
     "migrations": ("SELECT", "INSERT", "CREATE"),
@@ -58,7 +67,8 @@ _MIGRATE = {
 FEATURES: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]] = {
     "run": (_RUN,),
     "work": (_RUN, _CLEAN),
-    "enqueue": (dict.fromkeys(("actions", "groups", "logs"), ("SELECT", "INSERT")),),
+    "enqueue": (_ENQUEUE,),
+    "manage": (_ENQUEUE, _MANAGE),
     "clean": (_CLEAN,),
     "migrate": (_MIGRATE,),
     "install": (
@@ -68,7 +78,8 @@ FEATURES: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]] = {
     ),
     "status": (dict.fromkeys(OWN_TABLES, _READ),),
 }
-"""What an account may be for. `work` cleans once a day."""
+"""What an account may be for. `work` cleans once a day; `manage` is what a person does with single
+actions: look, create, cancel, retry, delete."""
 
 _COLUMNS = {
     "actions": "status",

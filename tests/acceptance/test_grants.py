@@ -29,7 +29,7 @@ def gated():
         time.sleep(0.01)
 """
 RUN = ("run", "--handlers", "jobs:handlers")
-FEATURES = "run,work,enqueue,clean,migrate,install,status"
+FEATURES = "run,work,enqueue,manage,clean,migrate,install,status"
 
 
 @pytest.fixture
@@ -82,6 +82,27 @@ def test_what_is_printed_is_enough(site, cli, account):
     for command in (["status"], ["worker", "list"], ["action", "list"]):
         done = cli(*command, RUNNER_DSN=watching)
         assert done.returncode == 0, done.stderr
+
+
+def test_an_account_that_manages(site, cli, account):
+    """All that a person does with single actions, parked ones too; it runs none."""
+    site.migrate()
+    dsn = account("manage")
+    site.add("sync", at=DUE, status="failed", last_attempt_gmt="2020-01-01")
+    held = site.add("sync", at=DUE)
+    site.run("INSERT INTO wp_runner_held VALUES (%s, 9)", (held,))
+    for words in (
+        ("create", "sync", "async", "--group", "new"), ("cancel", str(held)), ("retry", "1"),
+        ("list",), ("get", "1"), ("logs", "1"), ("attempts", "1"), ("next", "sync"),
+        ("delete", str(held)),
+    ):  # fmt: skip
+        done = cli("action", *words, RUNNER_DSN=dsn)
+        assert done.returncode == 0, (words, done.stderr)
+    assert site.statuses() == {"pending": 2}
+    assert site.own("held") == []
+    refused = cli(*RUN, RUNNER_DSN=dsn)
+    assert (refused.returncode, "denied" in refused.stderr) == (1, True)
+    assert site.statuses() == {"pending": 2}
 
 
 def test_a_daemon_works_and_cleans(site, cli, account):
