@@ -47,7 +47,7 @@ def command(*, fail_on_error: bool, quiet: bool, as_json: bool, shadow: bool, **
 
     Claims what is due and has a Python handler, batch by batch, until nothing is left or a limit
     is reached. An action that fails is recorded and retried by its policy: that is no error of
-    the run.
+    the run. Of several sites in runner.toml all are run, unless --site names one.
     """
     found = resolved(flags)
     if found.several and not shadow:

@@ -55,7 +55,8 @@ def command(*, quiet: bool, **flags: Any) -> int:
     """Run due actions as they come, until told to stop.
 
     Each queue has children of its own, so that slow work of one does not hold up another. A lost
-    database is waited for.
+    database is waited for. Several sites in runner.toml have a daemon each, unless --site names
+    one.
     """
     found = resolved(flags)
     if found.several:
