@@ -17,9 +17,9 @@ from runner import Queue
 KINDS = ("async", "single", "chain")
 JOBS = """
 import time
-from runner import Context, Handlers
+from runner import Context, Handlers, RetryPolicy
 
-handlers = Handlers()
+handlers = Handlers(retry=RetryPolicy.fixed(1, attempts=20))
 
 @handlers.on("py_interop_async", "py_interop_single", "py_interop_chain")
 def note(context: Context, *args):
@@ -75,6 +75,19 @@ class Running:
                     )  # fmt: skip
                     self.created += 2
                 time.sleep(PAUSE)
+
+    def kill_daemons(self, every: float) -> int:
+        """Kills one of the daemons now and then, and starts another, as long as somebody creates;
+        how many were killed."""
+        kills, (creator, _) = 0, self.php[-1]
+        while creator.poll() is None:
+            number = kills % len(self.daemons)
+            self.daemons[number].kill()
+            self.daemons[number].communicate()
+            self.daemons[number] = self.cli.start(*WORK)
+            kills += 1
+            time.sleep(every)
+        return kills
 
     def wait(self) -> int:
         """Until nobody creates any more and nothing is left; returns how many PHP created."""
@@ -148,6 +161,35 @@ def test_each_action_runs_once_where_it_belongs(install, cli, pytestconfig, caps
             f"\n{site.facts['version']}, {seconds:.0f} s: {len(python)} actions by Python,"
             f" {len(done) - len(python)} by PHP, each once; late at most"
             f" {late(site, 'py')} s (Python), {late(site, 'php')} s (PHP)"
+        )
+
+
+def test_killed_daemons_leave_nothing_to_php(install, cli, pytestconfig, capsys):
+    """By SIGKILL, again and again: Python's actions are all complete, a second call is explained by
+    the log, and PHP goes on as if nothing had happened."""
+    cli.environ["RUNNER_LEASE"] = "3"
+    site = install(JOBS)
+    fill(site)
+    running = Running(site, cli, pytestconfig.getoption("--minutes") * 60)
+    try:
+        kills = running.kill_daemons(every=1.5)
+        created = running.wait() + running.created
+        running.end()
+    finally:
+        running.kill()
+    done = ended(site)
+    assert len([row for row in done.values() if not row["hook"].endswith("_chain")]) == created
+    assert running.calls("php") == dict.fromkeys(of_side(done, "php"), 1)
+    calls = running.calls("py")
+    assert set(calls) == set(of_side(done, "py"))
+    twice = [id_ for id_, count in calls.items() if count > 1]
+    assert [i for i in twice if "its worker died" not in " ".join(site.logs(i))] == []
+    assert site.run(f"SELECT * FROM `{site.facts['prefix']}runner_held`") == []
+    site.run(f"DELETE FROM `{site.facts['prefix']}runner_workers`")  # the killed ones look alive
+    with capsys.disabled():
+        print(  # noqa: T201  figures for the operator
+            f"\n{site.facts['version']}: {kills} daemons killed, {len(calls)} actions by Python,"
+            f" {len(twice)} called again"
         )
 
 
