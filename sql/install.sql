@@ -65,8 +65,8 @@ WHERE trigger_schema = DATABASE() AND trigger_name = :name
 
 -- name: create_trigger
 -- Parks what PHP inserts, as park does what is there. It reads no table and cannot fail: PHP's insert
--- would fail with it.
-CREATE TRIGGER {trigger} BEFORE INSERT ON {actions} FOR EACH ROW
+-- would fail with it. On MariaDB an older one is replaced in one step.
+CREATE /*M! OR REPLACE */ TRIGGER {trigger} BEFORE INSERT ON {actions} FOR EACH ROW
 SET NEW.scheduled_date_gmt = CASE
   WHEN NEW.status <> 'pending' OR NEW.claim_id <> 0 OR HEX(NEW.hook) NOT IN ({trigger_hooks})
     OR NEW.scheduled_date_gmt >= '2800-01-01' THEN NEW.scheduled_date_gmt
@@ -78,10 +78,11 @@ SET NEW.scheduled_date_gmt = CASE
 -- Parking is left to the plugin and the sweep.
 DROP TRIGGER IF EXISTS {trigger}
 
--- name: modes
--- The session's modes: a trigger keeps those that it was made with, and zero dates must pass.
-SELECT @@SESSION.sql_mode AS modes
+-- name: trigger_session
+-- What a trigger's maker must know of the session.
+SELECT @@SESSION.sql_mode AS modes, @@SESSION.lock_wait_timeout AS seconds
 
--- name: set_modes
--- For the trigger, and back. Nobody waits for long: other statements would queue up behind.
-SET SESSION sql_mode = :modes, lock_wait_timeout = 2
+-- name: set_trigger_session
+-- A trigger keeps the modes of the session that made it, and zero dates must pass. While it waits
+-- for the table, every statement on the table waits behind it: so not for long (seconds).
+SET SESSION sql_mode = :modes, lock_wait_timeout = :seconds

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import INSTALLED, PLUGIN_FACTS
-from runner.core.errors import Busy, ConfigError, DatabaseError, Denied
+from runner.core.errors import Busy, ConfigError, DatabaseError, Denied, RunnerError
 from runner.core.installed import Installed
 from runner.operations.actions import Actions
 from runner.operations.migrate import Migrate
@@ -126,7 +126,7 @@ class Install:
         self._plugin = Plugin(folder) if folder else None
         before = site.installed or Installed()
         self._wanted = before.trigger if trigger is None else trigger
-        self._trigger = Trigger(database, site.tables, hooks)
+        self._trigger = Trigger(database, site.tables, hooks, site.server)
 
     def plan(self, *, confirmed: bool = False) -> Plan:
         """What `run` would do. Raises ConfigError for a copy of the site, unless `confirmed`, and
@@ -152,11 +152,19 @@ class Install:
     def run(self, plan: Plan) -> Done:
         """Does it. What the site's files do not allow is told, the rest is done. Raises
         DatabaseError, with nothing changed, where the trigger cannot be made or dropped."""
-        done = Done()
         if plan.trigger in {"create", "replace"}:
             self._trigger.put()  # first, so that a refusal leaves the site as it was
         elif plan.trigger == "drop":
             self._trigger.drop()
+        try:
+            return self._run(plan)
+        except RunnerError:
+            if plan.trigger == "create":
+                self._trigger.drop()  # what it parked on would be known to nobody
+            raise
+
+    def _run(self, plan: Plan) -> Done:
+        done = Done()
         if plan.migrations:
             Migrate(self._database, self._site).run()
         if plan.option:

@@ -27,18 +27,26 @@ _REFUSED = (
 )
 
 
+PATIENCE = 3
+"""Seconds to wait for whoever uses the table; meanwhile all others wait behind us."""
+
+
 class Found(NamedTuple):
-    """A trigger that is there; `definer` is the account that made it."""
+    """A trigger that is there; `definer` is the account that made it. `statement` is empty where
+    this account may not see more than its name (on MariaDB)."""
 
     definer: str
     statement: str
 
 
 class Trigger:
-    """The trigger of one site, for these hooks."""
+    """The trigger of one site, for these hooks. `server` is the database's version."""
 
-    def __init__(self, database: Database, tables: Tables, hooks: Collection[str]) -> None:
+    def __init__(
+        self, database: Database, tables: Tables, hooks: Collection[str], server: str = ""
+    ) -> None:
         self._database = database
+        self._replaces = "MariaDB" in server
         self._name = tables.own("park")
         # In hexadecimal hooks are compared exactly, and are safe in a statement.
         literals = ", ".join(f"'{text}'" for text in hooks_hex(sorted(hooks))) or "''"
@@ -50,7 +58,9 @@ class Trigger:
         if self._database.dialect != "mysql":
             return None
         rows = self._database.query(self._queries["trigger"], name=self._name)
-        return Found(str(rows[0]["definer"]), str(rows[0]["statement"])) if rows else None
+        if not rows:
+            return None
+        return Found(str(rows[0]["definer"] or ""), str(rows[0]["statement"] or ""))
 
     def state(self, *, wanted: bool) -> str:
         """What bringing it about would do: `there`, `create`, `replace`, `drop`, or nothing (the
@@ -70,16 +80,17 @@ class Trigger:
     def put(self) -> None:
         """Makes it, in place of an older one. Raises DatabaseError with the way out; then there is
         none, and the plugin and the sweep park."""
-        modes = self._database.query(self._queries["modes"])[0]["modes"]
+        before = self._database.query(self._queries["trigger_session"])[0]
+        session = self._queries["set_trigger_session"]
         try:
-            self._database.write(self._queries["set_modes"], modes="")
-            if self.found():
+            self._database.write(session, modes="", seconds=PATIENCE)
+            if not self._replaces and self.found():
                 self._database.write(self._queries["drop_trigger"])
             self._database.write(self._queries["create_trigger"])
         except DatabaseError as error:
             raise DatabaseError(_REFUSED.format(error=error)) from error
         finally:
-            self._database.try_write(self._queries["set_modes"], modes=modes)
+            self._database.try_write(session, **before)
 
     def drop(self) -> None:
         """Raises DatabaseError where the account may not."""

@@ -52,7 +52,7 @@ _NO_WRITES = {1290, 1792, 1836, 1021, 1114}
 """Read-only, as a server is that was the primary a moment ago, or full: somebody sees to it, and
 nothing that was found out meanwhile may be lost."""
 
-_DENIED = {1044, 1142, 1227}
+_DENIED = {1044, 1142, 1227, 1419}
 _UNREACHABLE = {1040, 1203, 2002, 2003, 2005}
 _ADVICE = {
     1044: "the account may not use this database: check its grants",

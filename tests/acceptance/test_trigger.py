@@ -15,6 +15,7 @@ from support.site import SiteDatabase
 from compat import schedules
 from compat.action_scheduler import INSTALLED, parked
 from compat.site_time import ZERO, sql_date
+from runner.operations import trigger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,6 +199,50 @@ def test_an_account_without_the_right(shop, site, server, tmp_path):
     before = everything(site)
     complains(shop("uninstall"), 1, "may not drop it")
     assert everything(site) == before
+
+
+def test_no_trigger_is_left_without_an_option(shop, site, server, tmp_path):
+    """An account that may make it, and may not write the option that tells of it."""
+    site.migrate()
+    tables = [row[0] for row in site.run("SHOW TABLES")]
+    server.execute(
+        "DROP USER IF EXISTS 'half'@'%'",
+        "CREATE USER 'half'@'%' IDENTIFIED BY 'half'",
+        *[
+            f"GRANT {'SELECT' if name == 'wp_options' else 'ALL'} ON {site.name}.{name} TO 'half'@'%'"
+            for name in tables
+        ],
+    )
+    config(tmp_path / "wp", site, "half", "half")
+    before = everything(site)
+    refused(shop, "wp_options")
+    assert everything(site) == before
+
+
+def test_a_table_in_use_is_not_waited_for_long(shop, site, server, monkeypatch):
+    """Who waits for the table stops all others: so the wait is short, and told."""
+    monkeypatch.setattr(trigger, "PATIENCE", 1)
+    shop.out("install")
+    before = everything(site)
+    with server.admin(site.name) as other, other.cursor() as cursor:
+        other.autocommit(False)
+        cursor.execute(f"SELECT * FROM {ACTIONS} LIMIT 1")
+        refused(shop, "timeout")
+        other.rollback()
+    assert everything(site) == before
+    assert line(shop.out("install", "--trigger")) == "trigger  create"
+
+
+def test_one_that_may_not_be_seen_is_unknown(shop, site, server, tmp_path):
+    """Never ok, and never wrong, for an account that sees its name alone or nothing."""
+    shop.out("install", "--trigger")
+    server.execute(
+        "DROP USER IF EXISTS 'plain'@'%'",
+        "CREATE USER 'plain'@'%' IDENTIFIED BY 'plain'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {site.name}.* TO 'plain'@'%'",
+    )
+    config(tmp_path / "wp", site, "plain", "plain")
+    assert verdict(shop) == ("unknown", "not seen")
 
 
 def test_a_server_with_a_binary_log(capsys, monkeypatch, tmp_path):

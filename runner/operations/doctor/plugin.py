@@ -139,7 +139,7 @@ def trigger(patient: Patient) -> Verdict:
     found, promised = made.found(), bool(wanted and wanted.trigger)
     if found is None and not promised:
         return ok("none", "Nobody asked for a trigger.")
-    if found is None:
+    if found is None or not found.statement:
         return unknown(
             "not seen",
             "The trigger that parks was dropped, or this account may not see it.",
