@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from runner.storage.db import Database, Row
 
 
-OWN_TABLES = ("migrations", "workers", "leases", "attempts", "held")
+OWN_TABLES = (
+    "migrations", "workers", "leases", "attempts", "held",
+    "dead_letters", "pauses", "rates", "locks",
+)  # fmt: skip
 """The runner's own, made by `runner migrate`."""
 
-OWN_SCHEMA = 2
+OWN_SCHEMA = 3
 """Number of the newest migration in `sql/schema`."""
 
 

@@ -19,6 +19,12 @@ UPDATE {actions} {by_key} SET status = 'pending', claim_id = 0, attempts = 0, sc
   scheduled_date_local = :local
 WHERE action_id IN (:ids)
 
+-- name: close_letters
+-- An action that runs again under its own id needs no replay of its dead letter.
+UPDATE {dead_letters} SET status = 'replayed', reprocessed_at = UTC_TIMESTAMP(),
+  replayed_as = action_id, note = 'runner action retry'
+WHERE action_id IN (:ids) AND status = 'dead'
+
 -- name: delete_attempts
 -- What the runner recorded of them, where it has its own tables.
 DELETE FROM {attempts} WHERE action_id IN (:ids)

@@ -51,3 +51,7 @@ SELECT MIN({true_date}) AS next FROM (
     ORDER BY scheduled_date_gmt LIMIT 1
   ) AS parked
 ) AS soonest
+
+-- name: dead
+-- Dead letters that wait for somebody.
+SELECT COUNT(*) AS letters FROM {dead_letters} WHERE status = 'dead'

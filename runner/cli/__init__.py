@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",
+    "dead-letter": "List, replay, discard and export what failed for good.",
     "worker": "Show who works on this site.",
     "clean": "Delete old finished actions and their logs.",
     "handlers": "Show which hooks are handled, by what, and how they are retried.",
@@ -60,7 +61,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in self._summaries:
             return None
-        command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        command = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)  # noqa: S101  ours
         return command
 

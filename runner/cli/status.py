@@ -55,4 +55,6 @@ def _text(shown: Snapshot) -> str:
         lines.append(f"oldest due   {shown.oldest_due_gmt} UTC, {late} ago")
     if shown.next_due_gmt:
         lines.append(f"next due     {shown.next_due_gmt} UTC")
+    if shown.dead_letters:
+        lines.append(f"dead letters   {shown.dead_letters} (`runner dead-letter list`)")
     return "\n".join(lines).rstrip()

@@ -87,6 +87,11 @@ class Enqueue:
             _place(rows, groups | self._create_groups(missing, tx))
             return _Writing(self._queries, rows, log, self._database).write(tx)
 
+    def group(self, slug: str) -> int:
+        """The id of a group, which is made if there is none."""
+        groups, _ = self._look([slug])
+        return int(groups[slug] or self._create_groups([slug])[slug])
+
     def _rows(self, wanted: Sequence[NewAction], now: int) -> list[Row]:
         """Raises EnqueueError, when nothing is written yet."""
         rows = [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]

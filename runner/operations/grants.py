@@ -37,6 +37,7 @@ _RUN = {
     **dict.fromkeys(OWN_TABLES, _ALL),
     "migrations": _READ,
     "attempts": ("SELECT", "INSERT"),
+    "dead_letters": ("SELECT", "INSERT"),
     "actions": ("SELECT", "INSERT", "UPDATE"),
     "claims": ("SELECT", "INSERT", "DELETE"),
     "logs": ("SELECT", "INSERT"),
@@ -55,6 +56,8 @@ _ENQUEUE = dict.fromkeys(("actions", "groups", "logs"), ("SELECT", "INSERT"))
 _MANAGE = {
     **dict.fromkeys(OWN_TABLES, _READ),
     **dict.fromkeys(("attempts", "held"), ("SELECT", "DELETE")),
+    "dead_letters": ("SELECT", "UPDATE"),
+    "pauses": _ALL,
     "actions": ("SELECT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "DELETE"),
 }
@@ -79,7 +82,7 @@ FEATURES: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]] = {
     "status": (dict.fromkeys(OWN_TABLES, _READ),),
 }
 """What an account may be for. `work` cleans once a day; `manage` is what a person does with single
-actions: look, create, cancel, retry, delete."""
+actions: look, create, cancel, retry, delete; with dead letters; and pauses."""
 
 _COLUMNS = {
     "actions": "status",
@@ -87,6 +90,10 @@ _COLUMNS = {
     "workers": "seen_at",
     "leases": "expires_at",
     "held": "claim_id",
+    "dead_letters": "status",
+    "pauses": "until",
+    "rates": "spent_until",
+    "locks": "expires_at",
 }
 """A column that is written, for those that are updated."""
 

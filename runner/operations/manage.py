@@ -65,6 +65,8 @@ def retry(database: Database, site: Site, ids: Sequence[int]) -> list[int]:
             local=site.zone.local(now),
         )
         journal.write(tx, [(id_, texts.AGAIN) for id_ in some], now)
+        if site.migrated:  # what runs again under its own id must not be replayed as well
+            tx.execute(queries["close_letters"], ids=some)
 
     def was_done(row: Row | None) -> bool:
         return row is not None and row["status"] == Status.PENDING

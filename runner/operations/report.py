@@ -28,7 +28,8 @@ class Count:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The queue at one moment, with true dates. `parked` are the pending actions that PHP's runner
-    is kept from; `oldest_due_seconds` is how late the oldest due action is."""
+    is kept from; `oldest_due_seconds` is how late the oldest due action is; `dead_letters` are
+    those that nobody has closed, None without the runner's own tables."""
 
     site: str
     prefix: str
@@ -43,6 +44,7 @@ class Snapshot:
     oldest_due_gmt: str | None
     oldest_due_seconds: int | None
     next_due_gmt: str | None
+    dead_letters: int | None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -74,6 +76,7 @@ def snapshot(database: Database, site: Site, hooks: Sequence[str]) -> Snapshot:
         oldest_due_gmt=due["oldest"],
         oldest_due_seconds=None if oldest is None else int(due["now"]) - oldest,
         next_due_gmt=database.query(queries["next_due"])[0]["next"],
+        dead_letters=database.query(queries["dead"])[0]["letters"] if site.migrated else None,
     )
 
 

@@ -149,11 +149,13 @@ class ActionScheduler:
             try:
                 actions.append(to_action(row, self._slugs.get(row["group_id"], "")))
             except Unreadable as error:
-                broken.append((row["action_id"], unreadable(str(error))))
+                broken.append((row["action_id"], str(error)))
         if broken:
             ids = [id_ for id_, _ in broken]
             tx.execute(self._queries["give_up_unreadable"], ids=ids, claim=token)
-            self._journal.write(tx, broken, now)
+            self._journal.write(tx, [(id_, unreadable(why)) for id_, why in broken], now)
+            if self._leases:
+                self._leases.letters.bury_unreadable(tx, token, broken)
         return actions, len(broken)
 
     def _learn_slugs(self, tx: Transaction, rows: list[Row]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
 from runner.site import identifiers
+from runner.sources.letters import Letters
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ class Registration:
 class Leases:
     """`seconds` is how long a lease lasts when nothing renews it."""
 
-    def __init__(self, queries: Queries, seconds: int) -> None:
+    def __init__(self, queries: Queries, letters: Letters, seconds: int) -> None:
         self.queries = queries
+        self.letters = letters
         self.seconds = seconds
         self.worker = 0
 
@@ -76,7 +78,9 @@ class Leases:
         """Those of a site; None where the runner's own tables are missing."""
         if not site.migrated:
             return None
-        return cls(Queries("leases.sql", dialect, identifiers(site, dialect)), seconds)
+        names = identifiers(site, dialect)
+        letters = Letters(Queries("dead_letters.sql", dialect, names), site.url)
+        return cls(Queries("leases.sql", dialect, names), letters, seconds)
 
     def register(self, database: Database, worker: Registration) -> None:
         """The worker begins; those that died long ago are forgotten."""
@@ -87,6 +91,8 @@ class Leases:
             return tx.insert(self.queries["register"], **facts)
 
         self.worker = database.unit(unit)
+        queue = f" {worker.queue}" if worker.queue else ""
+        self.letters.worker = f"{worker.host} {worker.pid}{queue}"[:191]
 
     def leave(self, database: Database) -> None:
         """The worker ends. Tried once: one that is left behind is forgotten in a day."""
@@ -121,8 +127,10 @@ class Leases:
         return tx.query(self.queries["lock_orphaned"], ids=ids, expiry=expiry)
 
     def record(self, tx: Transaction, claim: Claim, settled: Sequence[Settlement]) -> None:
-        """Writes an attempt for each outcome, in the transaction that settles it."""
+        """Writes an attempt for each outcome, and a dead letter for each that is given up, in the
+        transaction that settles it."""
         tx.insert_rows_later(self.queries["attempt"], [self._attempt(claim, s) for s in settled])
+        self.letters.bury(tx, claim.id, settled)
 
     def _attempt(self, claim: Claim, settlement: Settlement) -> dict[str, object]:
         action, attempt = settlement.action, settlement.attempt

@@ -129,6 +129,10 @@ def test_a_prefix_is_letters_digits_and_underscores(prefix):
         "workers": f"`{prefix}runner_workers`",
         "leases": f"`{prefix}runner_leases`",
         "held": f"`{prefix}runner_held`",
+        "dead_letters": f"`{prefix}runner_dead_letters`",
+        "pauses": f"`{prefix}runner_pauses`",
+        "rates": f"`{prefix}runner_rates`",
+        "locks": f"`{prefix}runner_locks`",
         "attempts": f"`{prefix}runner_attempts`",
         "attempts_index": f"`{prefix}runner_attempt_index`",
     }
