@@ -2,7 +2,7 @@
 /**
  * Plugin Name: WP Action Runner
  * Description: Keeps the actions that Python runs away from PHP's own queue runner. Put in place by `runner install`.
- * Version: 1
+ * Version: 2
  * Requires PHP: 7.2
  * License: GPL-2.0-or-later
  *
@@ -15,7 +15,9 @@
  * - tells: what only PHP knows goes into the option `wp_action_runner_site` once an hour.
  *
  * PHP's own actions cost it no statement: the INSERT tells whose a new action is, and one SELECT for
- * all that PHP has claimed tells whose those are.
+ * all that PHP has claimed tells whose those are. Before one of Python's is changed, the option is
+ * read from its table: a request that began before `runner uninstall` must not park what that has
+ * given back.
  *
  * @package WP_Action_Runner
  */
@@ -49,6 +51,13 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		const GOOD_FOR = 60;
 
 		/**
+		 * When this request began.
+		 *
+		 * @var int
+		 */
+		private static $began = 0;
+
+		/**
 		 * Actions of this request that are aside, by blog and id.
 		 *
 		 * @var array
@@ -71,6 +80,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 
 		/** Listens to Action Scheduler; where there is none, nothing is ever heard. */
 		public static function start() {
+			self::$began = time();
 			add_action( 'action_scheduler_stored_action', array( __CLASS__, 'park' ), PHP_INT_MIN );
 			add_action( 'action_scheduler_before_execute', array( __CLASS__, 'set_aside' ), PHP_INT_MAX );
 			add_action( 'action_scheduler_execution_ignored', array( __CLASS__, 'put_back' ), PHP_INT_MIN );
@@ -158,6 +168,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			if ( isset( $told['written_at'] ) && time() - $told['written_at'] < self::EVERY ) {
 				return;
 			}
+			if ( ! self::hooks_now() ) {
+				return;
+			}
 			$facts = wp_json_encode( self::facts() );
 			// Straight into the table: an object cache need not know what `runner uninstall` took away.
 			$wpdb->query(
@@ -169,7 +182,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 				)
 			);
 			wp_cache_delete( self::FACTS, 'options' );
-			self::$read = array();
+			unset( self::$read[ get_current_blog_id() ][ self::FACTS ] );
 			self::free( 'last_attempt_gmt < UTC_TIMESTAMP() - INTERVAL ' . self::SILENCE . ' SECOND' );
 		}
 
@@ -331,7 +344,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @return bool Whether it was changed.
 		 */
 		private static function change( $action_id, $set, $when ) {
-			$hooks = self::hooks();
+			$hooks = self::hooks_now();
 			if ( ! $hooks ) {
 				return false;
 			}
@@ -408,6 +421,16 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		}
 
 		/**
+		 * The same, whatever this request has read before.
+		 *
+		 * @return string[]
+		 */
+		private static function hooks_now() {
+			self::$read[ get_current_blog_id() ] = self::from_table() + array( 'until' => time() + self::GOOD_FOR );
+			return self::hooks();
+		}
+
+		/**
 		 * What the installation says; null without it.
 		 *
 		 * @param string $key A key of the option.
@@ -420,8 +443,8 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 
 		/**
 		 * The text of one of our options; null without one. WordPress loads the installation with all
-		 * other options; an object cache outlives requests and may not have it, so there the table is
-		 * asked, for both at once.
+		 * other options and never again; an object cache outlives requests and may not have it. So there,
+		 * and in a long request, the table is asked, for both at once.
 		 *
 		 * @param string $name The option's name.
 		 * @return string|null
@@ -430,12 +453,12 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			$known = &self::$read[ get_current_blog_id() ];
 			if ( ! isset( $known['until'] ) || time() >= $known['until'] ) {
 				$known = array( 'until' => time() + self::GOOD_FOR );
-				if ( ! wp_using_ext_object_cache() ) {
+				if ( ! wp_using_ext_object_cache() && time() < self::$began + self::GOOD_FOR ) {
 					$known[ self::INSTALLED ] = get_option( self::INSTALLED, '' );
 				}
 			}
 			if ( ! array_key_exists( $name, $known ) ) {
-				$known += self::from_table();
+				$known = self::from_table() + $known;
 			}
 			return $known[ $name ];
 		}

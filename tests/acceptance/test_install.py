@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -240,6 +241,11 @@ def test_other_handlers_park_theirs_and_give_back_the_rest(shell, site):
     assert [date(site, i) for i in (stays, goes, comes)] == [far, true, far]
 
 
+def of_version(number: int) -> str:
+    """The plugin of another runner."""
+    return re.sub(r"(?m)^ \* Version: \d+$", f" * Version: {number}", PLUGIN.read_text())
+
+
 def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
     """Readable for the web server; an older one of ours is replaced, others' are left."""
     path = files / "wp-content" / "mu-plugins" / PLUGIN.name
@@ -247,7 +253,7 @@ def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
     assert path.read_bytes() == PLUGIN.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o644
     assert [*path.parent.iterdir()] == [path]
-    path.write_text(PLUGIN.read_text().replace("Version: 1", "Version: 0"))
+    path.write_text(of_version(0))
     assert f"plugin   update: {path.parent}" in shell.out("install")
     assert path.read_bytes() == PLUGIN.read_bytes()
     assert "removed" not in shell.out("uninstall", "--keep-plugin")
@@ -261,7 +267,7 @@ def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
 
 WRONG_FILES = {
     "another's": ("<?php // mine", ["is not the runner's plugin", "rename it"]),
-    "newer": (PLUGIN.read_text().replace("Version: 1", "Version: 99"), ["newer runner", "99", "update"]),
+    "newer": (of_version(99), ["newer runner", "99", "update"]),
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from interop.wordpress import GROUP, Enqueued
+from interop.wordpress import GROUP, Enqueued, until
 
 from compat.action_scheduler import PLUGIN_FACTS
 from compat.site_time import epoch_of, sql_date
@@ -313,6 +313,32 @@ NOTICES = {
     "overdue, an attempt ended just now": (900, ATTEMPT.format(60), False),
     "just due": (300, None, False),
 }
+
+
+def test_a_request_that_began_before_uninstalling_parks_nothing_afterwards(
+    installed, cli, tmp_path
+):
+    """It goes by the options that it loaded at its start; what it creates then, and what it claims
+    of what was given back, would be lost to both sides."""
+    waiting = installed.enqueue([action(installed, "single") for _ in range(2)])
+    answer, here, go = (tmp_path / name for name in ("answer", "here", "go"))
+    steps = [
+        ("enqueue", "py_interop_async"), ("meet", str(here), str(go)),
+        ("enqueue", "py_interop_async"), ("run",),
+    ]  # fmt: skip
+    hooks = ["py_interop_single", "py_interop_async"]
+    process = installed.start("plugin", answer, steps=steps, hooks=hooks)
+    until("the request", here.exists)
+    assert cli("uninstall").returncode == 0
+    go.touch()
+    assert process.communicate(timeout=60)[0] == ""
+    before, _, after, _ = json.loads(answer.read_text())
+    ids = [*waiting, int(before["answer"]), int(after["answer"])]
+    assert [(installed.row(id_)["status"], years(installed.row(id_))) for id_ in ids] == [
+        ("complete", 0)
+    ] * len(ids)
+    left = f"SELECT option_name FROM {options(installed)} WHERE option_name LIKE 'wp\\_action\\_runner%'"
+    assert installed.run(left) == []
 
 
 @pytest.mark.parametrize("case", NOTICES)

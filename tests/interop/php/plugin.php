@@ -42,6 +42,13 @@ return function ( array $question ): array {
 			add_action( 'action_scheduler_stored_action', array( 'WP_Action_Runner', 'park' ), PHP_INT_MIN );
 			return true;
 		},
+		'meet' => function ( $here, $go ) {
+			touch( $here );
+			while ( ! file_exists( $go ) ) {
+				usleep( 20000 );
+			}
+			return true;
+		},
 		'unschedule' => function ( $hook ) {
 			return as_unschedule_action( $hook, array( 1 ), 'interop-plugin' );
 		},
