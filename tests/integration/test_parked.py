@@ -125,6 +125,24 @@ def test_a_retry_too_late_to_be_parked_keeps_its_date(site, server, engine):
     assert (len(held.settled), site.row(1)["scheduled_date_gmt"]) == (1, sql_date(far))
 
 
+def test_what_was_given_back_meanwhile_is_not_swept(site, server, engine):
+    """A worker goes by the list that it read at its start; of what PHP adds after an installation
+    for fewer hooks, or an uninstallation, it parks nothing: nobody would give it back."""
+    install(site, "py_hook", "py_other")
+    with server.frozen(NOW):
+        source = engine.source()
+        install(site, "py_hook")
+        ids = [site.add(hook, at=NOW + 60) for hook in ("py_hook", "py_other")]
+        for _ in range(2):
+            assert source.claim(25) is None
+        assert [site.row(id_)["scheduled_date_gmt"][:2] for id_ in ids] == ["28", "20"]
+        site.run("DELETE FROM wp_options WHERE option_name = 'wp_action_runner'")
+        ids.append(site.add("py_hook", at=NOW - 60))
+        for _ in range(2):
+            assert source.claim(25) is None
+        assert [site.row(id_)["scheduled_date_gmt"][:2] for id_ in ids] == ["28", "20", "20"]
+
+
 def test_the_sweep_parks_what_php_has_added(site, server, engine):
     """Pending rows of our hooks, due or not, zero dates and dates before 2000 too. Left alone: what
     PHP has claimed, other hooks (also by another case), what is over, and dates from 2800 on."""
