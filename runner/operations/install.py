@@ -231,13 +231,20 @@ class Uninstall:
 
     def check(self) -> None:
         """Raises Busy while runners work here: what they hold must not change under them."""
-        alive = [] if not self._site.migrated else workers(self._database, self._site)
-        for worker in alive:
+        if worker := self._at_work():
+            raise Busy(
+                f"nothing was touched: a runner is at work on this site ({worker}). Stop it first"
+                " (`runner worker list` shows all)"
+            )
+
+    def _at_work(self) -> str:
+        """Host and process of a living worker; empty when there is none."""
+        if not self._site.migrated:
+            return ""
+        for worker in workers(self._database, self._site):
             if worker.silent <= ALIVE:
-                raise Busy(
-                    f"nothing was touched: a runner is at work on this site ({worker.host}, process"
-                    f" {worker.pid}). Stop it first (`runner worker list` shows all)"
-                )
+                return f"{worker.host}, process {worker.pid}"
+        return ""
 
     def installed(self) -> bool:
         """Whether the option is there."""
@@ -261,9 +268,20 @@ class Uninstall:
                 f"{aside} actions are being looked at by PHP: run this again in a minute"
             )
         self._remove_plugin(done)
-        if drop_tables:
+        self._give_back_again(done)
+        if worker := self._at_work():
+            done.problems.append(
+                f"a runner began meanwhile ({worker}), by the old settings: stop it, then run this"
+                " again"
+            )
+        elif drop_tables:
             self._drop_tables(done)
         return done
+
+    def _give_back_again(self, done: Done) -> None:
+        """What a request parked that had read the option a moment before it was removed."""
+        for status, count in self._parking.give_all_back().items():
+            done.given_back[status] = done.given_back.get(status, 0) + count
 
     def _remove_plugin(self, done: Done) -> None:
         if self._plugin is None:

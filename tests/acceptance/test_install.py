@@ -20,6 +20,7 @@ from runner import __version__
 from runner.core.clock import SystemClock
 from runner.core.installed import Installed
 from runner.operations.parking import Parking
+from runner.operations.plugin import Plugin
 from runner.site import check_prefix, discover
 from runner.storage.db import Database
 from runner.storage.mysql import MySQL
@@ -541,6 +542,40 @@ def test_uninstall_refuses_beside_a_runner(shell, site):
     site.run(f"UPDATE wp_runner_workers SET seen_at = '{sql_date(NOW - 61)}'")
     shell.out("uninstall")
     assert date(site, id_) == sql_date(NOW)
+
+
+def test_a_runner_that_begins_while_uninstalling_is_told(shell, site, monkeypatch):
+    """As cron starts one each minute: what it holds stays, and so do the tables that tell of it."""
+    shell.out("install")
+    give_all_back = Parking.give_all_back
+
+    def meanwhile(parking):
+        site.run("DELETE FROM wp_runner_workers")
+        site.run(
+            "INSERT INTO wp_runner_workers (host, pid, queue, executor, version, started_at, seen_at)"
+            f" VALUES ('web1', 7, '*', 'inline', '1', '{sql_date(NOW)}', '{sql_date(NOW)}')"
+        )
+        return give_all_back(parking)
+
+    monkeypatch.setattr(Parking, "give_all_back", meanwhile)
+    done = shell("uninstall", "--drop-tables")
+    assert done.returncode == 1
+    assert "a runner began meanwhile (web1, process 7)" in done.stderr
+    assert site.own("workers")
+
+
+def test_what_a_request_parks_at_the_last_moment_is_given_back(shell, site, files, monkeypatch):
+    """It had read the option a moment before that was removed."""
+    shell.out("install")
+    remove, ids = Plugin.remove, []
+
+    def meanwhile(plugin):
+        ids.append(due(site, scheduled_date_gmt=parked(NOW - 60)))
+        return remove(plugin)
+
+    monkeypatch.setattr(Plugin, "remove", meanwhile)
+    assert "gave 1 action their true dates back (pending 1)" in shell.out("uninstall")
+    assert date(site, ids[0]) == sql_date(NOW - 60)
 
 
 def test_uninstall_says_what_it_may_not_do(shell, site, server):
