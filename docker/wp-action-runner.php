@@ -2,7 +2,7 @@
 /**
  * Plugin Name: WP Action Runner
  * Description: Keeps the actions that Python runs away from PHP's own queue runner. Put in place by `runner install`.
- * Version: 2
+ * Version: 3
  * Requires PHP: 7.2
  * License: GPL-2.0-or-later
  *
@@ -210,7 +210,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			$works = $wpdb->query( 'INSERT INTO ' . self::actions() . " (hook, status) VALUES ('', 'canceled')" );
 			$wpdb->query( 'ROLLBACK' );
 			if ( false === $works ) {
+				$wpdb->query( 'SET SESSION lock_wait_timeout = 3' ); // Who waits for the table stops all others.
 				$wpdb->query( "DROP TRIGGER IF EXISTS `$name`" );
+				$wpdb->query( 'SET SESSION lock_wait_timeout = DEFAULT' );
 			}
 			$wpdb->suppress_errors( $hidden );
 		}
