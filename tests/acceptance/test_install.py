@@ -242,6 +242,33 @@ def test_other_handlers_park_theirs_and_give_back_the_rest(shell, site):
     assert [date(site, i) for i in (stays, goes, comes)] == [far, true, far]
 
 
+def test_what_is_parked_of_no_hook_of_ours_is_given_back(shell, site):
+    """A runner with the old list parks retries and next rows of a removed hook until it is
+    restarted: neither side would ever run them. It is named, and the next installation gives back."""
+    shell.out("install")
+    site.run(
+        "INSERT INTO wp_runner_workers (host, pid, queue, executor, version, started_at, seen_at)"
+        f" VALUES ('web1', 7, '*', 'inline', '1', '{sql_date(NOW)}', '{sql_date(NOW)}')"
+    )
+    done = shell("install", "--handlers", "install_fewer:handlers")
+    assert (done.returncode, "web1, process 7" in done.stderr) == (0, True)
+    site.run("DELETE FROM wp_runner_workers")
+    again = due(site, "ours_too", scheduled_date_gmt=parked(NOW - 60))
+    kept = due(site, "new", scheduled_date_gmt=parked(NOW - 60))
+    far = due(
+        site, "php", scheduled_date_gmt="2801-01-01 00:00:00",
+        scheduled_date_local="2801-01-01 00:00:00",
+    )  # fmt: skip
+    shown = shell.out("install", "--handlers", "install_fewer:handlers").splitlines()
+    assert "  removed  ours_too: PHP's again" in shown
+    assert shown[-2:] == ["actions  park 0, give back 1", "installed: parked 0, gave back 1"]
+    assert [date(site, id_) for id_ in (again, kept, far)] == [
+        sql_date(NOW - 60), parked(NOW - 60), "2801-01-01 00:00:00",
+    ]  # fmt: skip
+    shown = shell.out("install", "--handlers", "install_fewer:handlers").splitlines()
+    assert shown[-1] == "nothing to do"
+
+
 def of_version(number: int) -> str:
     """The plugin of another runner."""
     return re.sub(r"(?m)^ \* Version: \d+$", f" * Version: {number}", PLUGIN.read_text())
