@@ -11,7 +11,7 @@ from support.engine import Engine, handlers_for
 from compat import schedules
 from compat.action_scheduler import parked, true_date
 from compat.site_time import ZERO, sql_date
-from runner import Queue
+from runner import NewAction, Queue
 from runner.core.errors import ConfigError, SafetyRefusal
 from runner.core.limits import Limits
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement
@@ -476,6 +476,22 @@ def test_what_python_creates_is_parked_at_once(site, server, monkeypatch):
     assert (site.row(ours)["status"], site.row(ours)["scheduled_date_gmt"]) == (
         "canceled", sql_date(NOW + 60)
     )  # fmt: skip
+
+
+def test_a_queue_that_stays_open_hears_of_installations(site, server):
+    """As in a web application: what it parked after an uninstallation nobody would ever run."""
+    with server.frozen(NOW), Queue.open(site.url) as queue:
+        ids = [queue.enqueue("py_hook")]
+        install(site, "py_hook")
+        ids += queue.many([NewAction("py_hook", [n], group=f"g{n}") for n in range(150)])
+        site.set_option("wp_action_runner", "{}")
+        with pytest.raises(ConfigError, match="no list of hooks"):
+            queue.enqueue("py_hook")
+        site.run("DELETE FROM wp_options WHERE option_name = 'wp_action_runner'")
+        ids.append(queue.enqueue("py_hook", group="g1"))
+    dates = {id_: row["scheduled_date_gmt"] for id_, row in zip(ids, site.rows(), strict=True)}
+    assert dates.pop(ids[0]) == dates.pop(ids[-1]) == sql_date(NOW)
+    assert {*dates.values()} == {parked(sql_date(NOW))}
 
 
 def test_the_command_line_shows_true_dates(site, server, cli):
