@@ -50,6 +50,7 @@ def shell(site, server, capsys, monkeypatch, tmp_path):
     with server.frozen(NOW):
         made = Shell(site, capsys, monkeypatch)
         monkeypatch.setenv("RUNNER_HANDLERS", "install_jobs:handlers")
+        monkeypatch.delenv("RUNNER_MODE")
         yield made
 
 
@@ -400,6 +401,7 @@ def test_parked_actions_of_an_installation_that_is_gone(shell, site, way):
 
 def test_an_option_without_a_fingerprint_goes_by_its_address(shell, site):
     """As somebody may have written it by hand."""
+    site.migrate()
     site.set_option(INSTALLED, json.dumps({"hooks": ["ours"], "siteurl": "http://other.test"}))
     complains(shell("run"), 78, "http://other.test")
     site.set_option(INSTALLED, json.dumps({"hooks": ["ours"], "siteurl": URL}))
@@ -414,7 +416,18 @@ def test_a_confirmed_copy_works(shell, copy):
     shell.out("install", "--confirm-site")
     assert date(copy, id_) == parked(NOW - 60)
     assert shell.out("install").endswith("nothing to do\n")
-    assert shell("run", "--mode", "native").returncode == 0
+    assert shell("run").returncode == 0
+
+
+@pytest.mark.parametrize("command", [["run"], ["work", "--max-jobs", "1"], ["action", "run", "1"]])
+def test_a_mode_that_was_left_over_is_refused(shell, site, command):
+    """In the native mode nothing that is parked would ever run, and nobody would be told."""
+    due(site)
+    shell.out("install")
+    before = everything(site)
+    shell.environ.setenv("RUNNER_MODE", "native")
+    complains(shell(*command), 78, "RUNNER_MODE", "`runner uninstall`")
+    assert everything(site) == before
 
 
 @pytest.mark.parametrize(

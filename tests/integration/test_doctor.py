@@ -248,6 +248,15 @@ def test_native_mode_beside_a_living_php_runner(shop):
     assert found["php.runner"].fact == f"scheduled, seen {ago(60)} UTC"
 
 
+def test_native_mode_where_actions_are_parked(shop):
+    """Left over from the time before: nobody would run them."""
+    park_all(shop)
+    shop.set_option("wp_action_runner", json.dumps(INSTALLED))
+    assert examined(shop)["mode"].fact == "parked"
+    verdict = examined(shop, mode="native")["mode"]
+    assert (verdict.severity, verdict.fact) == ("error", "native, and installed")
+
+
 def test_a_line_of_ours_is_no_sign_of_php(shop):
     """A handler's error may name PHP's runner."""
     shop.set_option("cron", PHP_CRON)
