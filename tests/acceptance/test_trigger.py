@@ -315,6 +315,10 @@ def test_what_the_doctor_says(shop, site, server):
         f" {site.name}.{ACTIONS} FOR EACH ROW {statement}",
     )
     assert verdict(shop) == ("warning", "by other@%")
+    with pytest.MonkeyPatch.context() as patch:  # whose account it is, only wp-config.php tells
+        patch.delenv("RUNNER_WP_PATH")
+        patch.setenv("RUNNER_DSN", site.url)
+        assert verdict(shop) == ("unknown", "by other@%")
     site.run("DROP TRIGGER wp_runner_park")
     assert verdict(shop) == ("unknown", "not seen")
     assert line(shop.out("install")) == "trigger  create"
