@@ -282,6 +282,17 @@ def test_the_facts_are_told_once_an_hour(installed):
     assert facts["without_callback"] == first["without_callback"] + 1
 
 
+@pytest.mark.parametrize("text", ["", "{", "5", '{"written_at": "x"}', '{"written_at": []}', '{"written_at": 9e9}', '{"written_at": 9000000000}'])  # fmt: skip
+def test_facts_that_make_no_sense_are_written_anew(installed, text):
+    """And stop nothing: an error here would end PHP's run of its queue."""
+    installed.run(
+        f"REPLACE INTO {options(installed)} (option_name, option_value, autoload)"
+        " VALUES (%s, %s, 'no')", (PLUGIN_FACTS, text),
+    )  # fmt: skip
+    ask(installed, ("run",))
+    assert abs(told(installed)["written_at"] - installed.now()) < 30
+
+
 def test_what_a_dying_php_left_aside_is_put_back(installed):
     """With the facts: what lies there for ten minutes; what was moved just now is being looked at."""
     ids = installed.enqueue([action(installed, "single") for _ in range(2)])
