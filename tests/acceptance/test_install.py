@@ -278,9 +278,12 @@ def of_version(number: int) -> str:
 def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
     """Readable for the web server; an older one of ours is replaced, others' are left."""
     path = files / "wp-content" / "mu-plugins" / PLUGIN.name
+    mask = os.umask(0o077)
     assert f"plugin   copy: {path.parent}" in shell.out("install")
+    os.umask(mask)
     assert path.read_bytes() == PLUGIN.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o644
+    assert path.parent.stat().st_mode & 0o777 == 0o755
     assert [*path.parent.iterdir()] == [path]
     path.write_text(of_version(0))
     assert f"plugin   update: {path.parent}" in shell.out("install")
