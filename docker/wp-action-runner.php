@@ -2,7 +2,7 @@
 /**
  * Plugin Name: WP Action Runner
  * Description: Keeps the actions that Python runs away from PHP's own queue runner. Put in place by `runner install`.
- * Version: 4
+ * Version: 5
  * Requires PHP: 7.2
  * License: GPL-2.0-or-later
  *
@@ -43,6 +43,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 
 		/** How often a change is tried. */
 		const TRIES = 5;
+
+		/** How often an action is looked at that another request has moved aside, every 10 ms. */
+		const LOOKS = 20;
 
 		/** Seconds between two writings of the facts. */
 		const EVERY = 3600;
@@ -107,21 +110,27 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 
 		/**
 		 * Moves an action of Python's aside, the moment before Action Scheduler looks at its status:
-		 * what is not pending it ignores. The time tells when a dying PHP has left it there.
+		 * what is not pending it ignores. The time tells when a dying PHP has left it there. One that
+		 * another request has moved aside (of a double click) is waited for: that one puts it back, and
+		 * Action Scheduler would see it pending here.
 		 *
 		 * @param int $action_id Id of the action.
 		 */
 		public static function set_aside( $action_id ) {
-			if ( ! self::is_ours( $action_id ) ) {
-				return;
-			}
-			$moved = self::change(
-				$action_id,
-				"status = '" . self::ASIDE . "', last_attempt_gmt = UTC_TIMESTAMP()",
-				"status = 'pending'"
-			);
-			if ( $moved ) {
-				self::$aside[ get_current_blog_id() ][ $action_id ] = true;
+			for ( $look = 1; $look <= self::LOOKS && self::is_ours( $action_id ); $look++ ) {
+				$moved = self::change(
+					$action_id,
+					"status = '" . self::ASIDE . "', last_attempt_gmt = UTC_TIMESTAMP()",
+					"status = 'pending'"
+				);
+				if ( $moved ) {
+					self::$aside[ get_current_blog_id() ][ $action_id ] = true;
+					return;
+				}
+				if ( ! in_array( self::status( $action_id ), array( 'pending', self::ASIDE ), true ) ) {
+					return;
+				}
+				usleep( 10000 );
 			}
 		}
 
@@ -336,6 +345,17 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 				self::$claimed = array( $blog => wp_list_pluck( (array) $found, 'hook', 'action_id' ) );
 			}
 			return in_array( self::$claimed[ $blog ][ $action_id ] ?? '', $hooks, true );
+		}
+
+		/**
+		 * The status of an action; null when it is gone.
+		 *
+		 * @param int $action_id Id of the action.
+		 * @return string|null
+		 */
+		private static function status( $action_id ) {
+			global $wpdb;
+			return $wpdb->get_var( 'SELECT status FROM ' . self::actions() . ' WHERE action_id = ' . (int) $action_id );
 		}
 
 		/**

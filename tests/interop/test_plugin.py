@@ -137,6 +137,15 @@ def test_the_administrators_run_leaves_ours(installed):
     assert [installed.logs(i)[1:] for i in ids] == [["action ignored via Admin List Table"]] * 2
 
 
+def test_two_requests_that_run_the_same_action_leave_it(installed):
+    """What the first puts back, the second must not find pending."""
+    [id_] = installed.enqueue([action(installed, "single")])
+    [met] = ask(installed, ("double_click", id_))
+    assert met["answer"]
+    assert states(installed, [id_]) == [FREE]
+    assert installed.logs(id_)[1:] == ["action ignored via Admin List Table"]
+
+
 def test_php_still_sees_what_is_parked(installed):
     """Unique, has, next and unschedule answer as before."""
     when = installed.now() + 3600
