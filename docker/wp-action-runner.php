@@ -2,7 +2,7 @@
 /**
  * Plugin Name: WP Action Runner
  * Description: Keeps the actions that Python runs away from PHP's own queue runner. Put in place by `runner install`.
- * Version: 1
+ * Version: 5
  * Requires PHP: 7.2
  * License: GPL-2.0-or-later
  *
@@ -15,7 +15,9 @@
  * - tells: what only PHP knows goes into the option `wp_action_runner_site` once an hour.
  *
  * PHP's own actions cost it no statement: the INSERT tells whose a new action is, and one SELECT for
- * all that PHP has claimed tells whose those are.
+ * all that PHP has claimed tells whose those are. Before one of Python's is changed, the option is
+ * read from its table: a request that began before `runner uninstall` must not park what that has
+ * given back.
  *
  * @package WP_Action_Runner
  */
@@ -42,11 +44,21 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		/** How often a change is tried. */
 		const TRIES = 5;
 
+		/** How often an action is looked at that another request has moved aside, every 10 ms. */
+		const LOOKS = 20;
+
 		/** Seconds between two writings of the facts. */
 		const EVERY = 3600;
 
 		/** Seconds for which a long request goes by the options that it has read. */
 		const GOOD_FOR = 60;
+
+		/**
+		 * When this request began.
+		 *
+		 * @var int
+		 */
+		private static $began = 0;
 
 		/**
 		 * Actions of this request that are aside, by blog and id.
@@ -71,6 +83,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 
 		/** Listens to Action Scheduler; where there is none, nothing is ever heard. */
 		public static function start() {
+			self::$began = time();
 			add_action( 'action_scheduler_stored_action', array( __CLASS__, 'park' ), PHP_INT_MIN );
 			add_action( 'action_scheduler_before_execute', array( __CLASS__, 'set_aside' ), PHP_INT_MAX );
 			add_action( 'action_scheduler_execution_ignored', array( __CLASS__, 'put_back' ), PHP_INT_MIN );
@@ -97,21 +110,27 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 
 		/**
 		 * Moves an action of Python's aside, the moment before Action Scheduler looks at its status:
-		 * what is not pending it ignores. The time tells when a dying PHP has left it there.
+		 * what is not pending it ignores. The time tells when a dying PHP has left it there. One that
+		 * another request has moved aside (of a double click) is waited for: that one puts it back, and
+		 * Action Scheduler would see it pending here.
 		 *
 		 * @param int $action_id Id of the action.
 		 */
 		public static function set_aside( $action_id ) {
-			if ( ! self::is_ours( $action_id ) ) {
-				return;
-			}
-			$moved = self::change(
-				$action_id,
-				"status = '" . self::ASIDE . "', last_attempt_gmt = UTC_TIMESTAMP()",
-				"status = 'pending'"
-			);
-			if ( $moved ) {
-				self::$aside[ get_current_blog_id() ][ $action_id ] = true;
+			for ( $look = 1; $look <= self::LOOKS && self::is_ours( $action_id ); $look++ ) {
+				$moved = self::change(
+					$action_id,
+					"status = '" . self::ASIDE . "', last_attempt_gmt = UTC_TIMESTAMP()",
+					"status = 'pending'"
+				);
+				if ( $moved ) {
+					self::$aside[ get_current_blog_id() ][ $action_id ] = true;
+					return;
+				}
+				if ( ! in_array( self::status( $action_id ), array( 'pending', self::ASIDE ), true ) ) {
+					return;
+				}
+				usleep( 10000 );
 			}
 		}
 
@@ -155,7 +174,11 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 				return;
 			}
 			$told = json_decode( (string) self::read( self::FACTS ), true );
-			if ( isset( $told['written_at'] ) && time() - $told['written_at'] < self::EVERY ) {
+			$at   = isset( $told['written_at'] ) ? $told['written_at'] : null;
+			if ( is_int( $at ) && abs( time() - $at ) < self::EVERY ) { // A clock may have been ahead.
+				return;
+			}
+			if ( ! self::hooks_now() ) {
 				return;
 			}
 			$facts = wp_json_encode( self::facts() );
@@ -169,7 +192,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 				)
 			);
 			wp_cache_delete( self::FACTS, 'options' );
-			self::$read = array();
+			unset( self::$read[ get_current_blog_id() ][ self::FACTS ] );
 			self::free( 'last_attempt_gmt < UTC_TIMESTAMP() - INTERVAL ' . self::SILENCE . ' SECOND' );
 		}
 
@@ -197,7 +220,9 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			$works = $wpdb->query( 'INSERT INTO ' . self::actions() . " (hook, status) VALUES ('', 'canceled')" );
 			$wpdb->query( 'ROLLBACK' );
 			if ( false === $works ) {
+				$wpdb->query( 'SET SESSION lock_wait_timeout = 3' ); // Who waits for the table stops all others.
 				$wpdb->query( "DROP TRIGGER IF EXISTS `$name`" );
+				$wpdb->query( 'SET SESSION lock_wait_timeout = DEFAULT' );
 			}
 			$wpdb->suppress_errors( $hidden );
 		}
@@ -323,6 +348,17 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		}
 
 		/**
+		 * The status of an action; null when it is gone.
+		 *
+		 * @param int $action_id Id of the action.
+		 * @return string|null
+		 */
+		private static function status( $action_id ) {
+			global $wpdb;
+			return $wpdb->get_var( 'SELECT status FROM ' . self::actions() . ' WHERE action_id = ' . (int) $action_id );
+		}
+
+		/**
 		 * Changes one action if it is Python's and still is what it must be.
 		 *
 		 * @param int    $action_id Id of the action.
@@ -331,7 +367,7 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		 * @return bool Whether it was changed.
 		 */
 		private static function change( $action_id, $set, $when ) {
-			$hooks = self::hooks();
+			$hooks = self::hooks_now();
 			if ( ! $hooks ) {
 				return false;
 			}
@@ -408,6 +444,16 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 		}
 
 		/**
+		 * The same, whatever this request has read before.
+		 *
+		 * @return string[]
+		 */
+		private static function hooks_now() {
+			self::$read[ get_current_blog_id() ] = self::from_table() + array( 'until' => time() + self::GOOD_FOR );
+			return self::hooks();
+		}
+
+		/**
 		 * What the installation says; null without it.
 		 *
 		 * @param string $key A key of the option.
@@ -420,8 +466,8 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 
 		/**
 		 * The text of one of our options; null without one. WordPress loads the installation with all
-		 * other options; an object cache outlives requests and may not have it, so there the table is
-		 * asked, for both at once.
+		 * other options and never again; an object cache outlives requests and may not have it. So there,
+		 * and in a long request, the table is asked, for both at once.
 		 *
 		 * @param string $name The option's name.
 		 * @return string|null
@@ -430,12 +476,12 @@ if ( ! class_exists( 'WP_Action_Runner', false ) ) :
 			$known = &self::$read[ get_current_blog_id() ];
 			if ( ! isset( $known['until'] ) || time() >= $known['until'] ) {
 				$known = array( 'until' => time() + self::GOOD_FOR );
-				if ( ! wp_using_ext_object_cache() ) {
+				if ( ! wp_using_ext_object_cache() && time() < self::$began + self::GOOD_FOR ) {
 					$known[ self::INSTALLED ] = get_option( self::INSTALLED, '' );
 				}
 			}
 			if ( ! array_key_exists( $name, $known ) ) {
-				$known += self::from_table();
+				$known = self::from_table() + $known;
 			}
 			return $known[ $name ];
 		}

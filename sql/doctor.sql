@@ -51,8 +51,11 @@ FROM (
 ) AS due
 
 -- name: parked
--- Parked actions by hook; of those that are due, since when the oldest waits, its true date.
+-- Parked actions by hook; of those that are due, how many, and since when the oldest waits, its true
+-- date.
 SELECT MIN(hook) AS hook, COUNT(*) AS actions,
+  SUM(CASE WHEN scheduled_date_gmt <= DATE_ADD(UTC_TIMESTAMP(), INTERVAL {years} YEAR)
+    THEN 1 ELSE 0 END) AS due,
   DATE_SUB(MIN(CASE WHEN scheduled_date_gmt <= DATE_ADD(UTC_TIMESTAMP(), INTERVAL {years} YEAR)
     THEN scheduled_date_gmt END), INTERVAL {years} YEAR) AS oldest
 FROM (
@@ -73,11 +76,13 @@ FROM (
 ) AS unparked
 
 -- name: failed_by_php
--- Actions that PHP's runner failed, among the newest lines, whose hook is one of these.
+-- Actions that PHP's runner failed since the installation, among the newest lines, whose hook is one
+-- of these.
 SELECT a.hook, COUNT(*) AS actions FROM (
-  SELECT action_id, message FROM {logs} ORDER BY log_id DESC LIMIT :limit
+  SELECT action_id, message, log_date_gmt FROM {logs} ORDER BY log_id DESC LIMIT :limit
 ) AS newest JOIN {actions} AS a ON a.action_id = newest.action_id
-WHERE a.status = 'failed' AND HEX(a.hook) IN (:hooks_hex) AND newest.message NOT LIKE :ours
+WHERE a.status = 'failed' AND newest.log_date_gmt >= FROM_UNIXTIME(:since)
+  AND HEX(a.hook) IN (:hooks_hex) AND newest.message NOT LIKE :ours
   AND (newest.message LIKE :first OR newest.message LIKE :second OR newest.message LIKE :third)
 GROUP BY a.hook ORDER BY actions DESC, a.hook
 

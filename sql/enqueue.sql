@@ -4,8 +4,14 @@
 -- name: facts
 -- The database's time in epoch seconds and, of one group, the id by the column's collation. A slug
 -- may have several rows: the oldest is the group.
-SELECT :number AS number, MIN(group_id) AS group_id, UNIX_TIMESTAMP() AS now
+SELECT :number AS number, MIN(group_id) AS group_id, UNIX_TIMESTAMP() AS now, NULL AS installed
 FROM {groups} WHERE slug = :slug
+
+-- name: parks
+-- Which hooks are parked, asked with the groups: a queue may be older than an installation, or
+-- outlive it.
+SELECT -1 AS number, NULL AS group_id, UNIX_TIMESTAMP() AS now, option_value AS installed
+FROM {options} WHERE option_name = :installed
 
 -- name: lock_groups
 -- One process at a time creates groups of this site: the column is not unique.

@@ -31,6 +31,14 @@ SELECT COUNT(*) AS actions FROM {actions} {hook_index}
 WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending'
   AND scheduled_date_gmt >= '2800-01-01' AND {moved}
 
+-- name: other_parked_hooks
+-- Other hooks with pending rows that are parked: removed ones, for which a runner with an old list
+-- has parked a retry or a chain's next row since.
+SELECT MIN(hook) AS hook FROM {actions}
+WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved}
+  AND HEX(hook) NOT IN (:hooks_hex)
+GROUP BY HEX(hook)
+
 -- name: some_parked_of
 -- Some of them.
 SELECT action_id, status FROM {actions} {hook_index}

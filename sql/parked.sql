@@ -64,6 +64,10 @@ WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' AND 
   AND scheduled_date_gmt < '2800-01-01'
 LIMIT :limit
 
+-- name: installed
+-- Which hooks are Python's, if any: the list that a daemon has read at its start may be an old one.
+SELECT option_value AS value FROM {options} WHERE option_name = :name
+
 -- name: lock_unparked
 -- Those of them that are still free; what PHP has claimed meanwhile is left to it.
 SELECT action_id FROM {actions} {by_key}

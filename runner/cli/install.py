@@ -70,7 +70,7 @@ def command(*, dry_run: bool, confirm_site: bool, trigger: bool | None, **flags:
         bar.begin(plan.park + plan.give_back)
         done = install.run(plan)
     click.echo(_sentence(done))
-    for problem in done.problems:
+    for problem in [*done.problems, *filter(None, [done.notice])]:
         complain(problem)
     return 1 if done.problems else 0
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from compat.action_scheduler import CREATED, parked
+from compat.action_scheduler import CREATED, INSTALLED, parked
 from compat.site_time import sql_date
 from runner.core.errors import EnqueueError, TooBusy
+from runner.core.installed import Installed
 from runner.core.new_action import NewAction
 from runner.operations.safety import check_readable
 from runner.site import identifiers
@@ -51,8 +53,8 @@ class Enqueue:
         """Raises ConfigError where nobody knows which actions are to be parked."""
         check_readable(site)
         self._database = database
+        self._site = site
         self._zone = site.zone
-        self._parks = site.installed.hooks if site.installed else frozenset()
         place = f"{database.driver.home}\0{site.tables.prefix}"
         self._lock = "runner:groups:" + hashlib.sha256(place.encode()).hexdigest()[:32]
         self._queries = Queries(
@@ -96,12 +98,13 @@ class Enqueue:
         """Raises EnqueueError, when nothing is written yet."""
         rows = [{**new.columns(now, self._zone), **_identity(new)} for new in wanted]
         for row in rows:
-            if row["hook"] in self._parks:
+            if self._site.installed and row["hook"] in self._site.installed.hooks:
                 row["gmt"] = parked(str(row["gmt"]))
         return rows
 
     def _look(self, slugs: Sequence[str]) -> tuple[dict[str, Any], int]:
-        """Ids of groups by slug, None where there is none yet, and the database's time."""
+        """Ids of groups by slug, None where there is none yet, and the database's time. What is
+        parked by now is noted: raises ConfigError where nobody knows."""
         found: dict[str, Any] = {}
         for begin in range(0, len(slugs), _SLUGS):
             some = slugs[begin : begin + _SLUGS]
@@ -111,8 +114,19 @@ class Enqueue:
             values: Row = {}
             for number, slug in enumerate(some):
                 values |= {f"number_{number}": number, f"slug_{number}": slug}
-            answers = self._database.query("\nUNION ALL\n".join(parts), **values)
-            found |= {some[int(answer["number"])]: answer["group_id"] for answer in answers}
+            if self._database.dialect == "mysql":  # beside a SQLite file no PHP runner works
+                parts.append(self._queries["parks"])
+            answers = self._database.query(
+                "\nUNION ALL\n".join(parts), installed=INSTALLED, **values
+            )
+            told = [str(answer["installed"]) for answer in answers if int(answer["number"]) < 0]
+            found |= {
+                some[int(answer["number"])]: answer["group_id"]
+                for answer in answers
+                if int(answer["number"]) >= 0
+            }
+        self._site = replace(self._site, installed=Installed.read("".join(told)))
+        check_readable(self._site)
         return found, int(answers[0]["now"])
 
     def _create_groups(

@@ -60,13 +60,25 @@ class Plan:
 
 @dataclass(slots=True)
 class Done:
-    """What was done, in numbers of actions by status, and in words what could not be."""
+    """What was done, in numbers of actions by status, and in words what could not be; `notice` is
+    what is left to somebody else."""
 
     parked: int = 0
     given_back: dict[str, int] = field(default_factory=dict)
     plugin: bool = False
     tables: bool = False
     problems: list[str] = field(default_factory=list)
+    notice: str = ""
+
+
+def at_work(database: Database, site: Site) -> str:
+    """Host and process of a living worker; empty when there is none."""
+    if not site.migrated:
+        return ""
+    for worker in workers(database, site):
+        if worker.silent <= ALIVE:
+            return f"{worker.host}, process {worker.pid}"
+    return ""
 
 
 class Options:
@@ -136,7 +148,7 @@ class Install:
         trigger = self._trigger_state()
         same = before.trigger == self._wanted and before.hooks == self._hooks
         same = same and before.is_for(self._site.url, self._site.database)
-        removed = before.hooks - self._hooks
+        removed = (before.hooks | self._parking.others(self._hooks)) - self._hooks
         return Plan(
             hooks=self._hooks,
             added=self._hooks - before.hooks,
@@ -178,6 +190,11 @@ class Install:
         done.parked = self._parking.park(plan.hooks)
         if plan.removed:
             done.given_back = {"pending": self._parking.give_back(plan.removed)}
+            if worker := at_work(self._database, self._site):
+                done.notice = (
+                    f"a runner is at work ({worker}), perhaps with handlers of hooks that are PHP's"
+                    " again: restart it, then run this again"
+                )
         return done
 
     def _trigger_state(self) -> str:
@@ -231,13 +248,11 @@ class Uninstall:
 
     def check(self) -> None:
         """Raises Busy while runners work here: what they hold must not change under them."""
-        alive = [] if not self._site.migrated else workers(self._database, self._site)
-        for worker in alive:
-            if worker.silent <= ALIVE:
-                raise Busy(
-                    f"nothing was touched: a runner is at work on this site ({worker.host}, process"
-                    f" {worker.pid}). Stop it first (`runner worker list` shows all)"
-                )
+        if worker := at_work(self._database, self._site):
+            raise Busy(
+                f"nothing was touched: a runner is at work on this site ({worker}). Stop it first"
+                " (`runner worker list` shows all)"
+            )
 
     def installed(self) -> bool:
         """Whether the option is there."""
@@ -261,9 +276,20 @@ class Uninstall:
                 f"{aside} actions are being looked at by PHP: run this again in a minute"
             )
         self._remove_plugin(done)
-        if drop_tables:
+        self._give_back_again(done)
+        if worker := at_work(self._database, self._site):
+            done.problems.append(
+                f"a runner began meanwhile ({worker}), by the old settings: stop it, then run this"
+                " again"
+            )
+        elif drop_tables:
             self._drop_tables(done)
         return done
+
+    def _give_back_again(self, done: Done) -> None:
+        """What a request parked that had read the option a moment before it was removed."""
+        for status, count in self._parking.give_all_back().items():
+            done.given_back[status] = done.given_back.get(status, 0) + count
 
     def _remove_plugin(self, done: Done) -> None:
         if self._plugin is None:

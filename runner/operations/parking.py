@@ -38,6 +38,12 @@ class Parking:
         """How many pending rows of these hooks are parked."""
         return self._count("count_parked_of", hooks)
 
+    def others(self, hooks: Collection[str]) -> frozenset[str]:
+        """Other hooks of which pending rows are parked."""
+        known = hooks_hex(hooks) or [""]  # nothing is NOT IN a list without items
+        rows = self._database.query(self._queries["other_parked_hooks"], hooks_hex=known)
+        return frozenset(str(row["hook"]) for row in rows)
+
     def parked(self) -> dict[str, int]:
         """How many rows are parked, by status."""
         rows = self._database.query(self._queries["count_parked"])

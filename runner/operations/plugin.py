@@ -56,7 +56,9 @@ class Plugin:
         """Written beside and renamed, so that PHP never loads half a file. Raises PluginError."""
         draft = self.path.with_name(f".{NAME}.{os.getpid()}")
         try:
-            self.path.parent.mkdir(exist_ok=True)
+            if not self.path.parent.is_dir():
+                self.path.parent.mkdir(exist_ok=True)
+                self.path.parent.chmod(0o755)  # as for the file
             draft.write_bytes(source().read_bytes())
             draft.chmod(0o644)  # the web server reads it, whoever installs
             draft.replace(self.path)

@@ -30,11 +30,12 @@ def parks(mode: str, site: Site) -> bool:
 
 def check_mode(mode: str, site: Site, dialect: str, hooks: int) -> None:
     """Raises SafetyRefusal where `auto` finds that PHP's runner may be alive, and where rows cannot
-    be parked; ConfigError on a copy of the site."""
+    be parked; ConfigError on a copy of the site, and where `native` would miss what is parked."""
     check_installed(site)
     if parks(mode, site):
         _check_parking(site, dialect)
         return
+    _check_not_parked(site)
     _check_left(site)
     if mode == "native" or dialect == "sqlite" or not site.php_scheduled:
         return
@@ -77,6 +78,17 @@ def other_site(found: Installed, site: Site) -> str:
     elif there == here:
         there = "another address"
     return f"The runner was installed for {there}, and this is {here}."
+
+
+def _check_not_parked(site: Site) -> None:
+    """Raises ConfigError where the native mode, left over from the time before, would see none of
+    the actions that are parked here: nobody would run them."""
+    if site.installed is not None:
+        raise ConfigError(
+            "nothing was touched: the runner is installed beside PHP's here, and the native mode"
+            " sees no parked action. Leave the mode out (--mode, RUNNER_MODE, mode in runner.toml);"
+            " or `runner uninstall`, if PHP's runner is switched off"
+        )
 
 
 def _check_left(site: Site) -> None:

@@ -8,13 +8,14 @@ site.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.core.errors import DatabaseError, Denied
+from runner.core.errors import DatabaseError, Denied, TooBusy
 from runner.storage.queries import Queries, hooks_hex
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from runner.site import Tables
     from runner.storage.db import Database
@@ -80,22 +81,34 @@ class Trigger:
     def put(self) -> None:
         """Makes it, in place of an older one. Raises DatabaseError with the way out; then there is
         none, and the plugin and the sweep park."""
+        try:
+            with self._session():
+                if not self._replaces and self.found():
+                    self._database.write(self._queries["drop_trigger"])
+                self._database.write(self._queries["create_trigger"])
+        except DatabaseError as error:
+            raise DatabaseError(_REFUSED.format(error=error)) from error
+
+    @contextmanager
+    def _session(self) -> Iterator[None]:
         before = self._database.query(self._queries["trigger_session"])[0]
         session = self._queries["set_trigger_session"]
         try:
             self._database.write(session, modes="", seconds=PATIENCE)
-            if not self._replaces and self.found():
-                self._database.write(self._queries["drop_trigger"])
-            self._database.write(self._queries["create_trigger"])
-        except DatabaseError as error:
-            raise DatabaseError(_REFUSED.format(error=error)) from error
+            yield
         finally:
             self._database.try_write(session, **before)
 
     def drop(self) -> None:
-        """Raises DatabaseError where the account may not."""
+        """Raises DatabaseError where the account may not, or the table is in use for long."""
         try:
-            self._database.write(self._queries["drop_trigger"])
+            with self._session():
+                self._database.write(self._queries["drop_trigger"])
+        except TooBusy as error:
+            raise TooBusy(
+                f"nothing was changed: trigger {self._name} cannot be dropped while a long"
+                f" transaction uses the actions' table: try again later ({error})"
+            ) from error
         except Denied as error:
             raise DatabaseError(
                 f"nothing was changed: trigger {self._name} is there and this account may not drop"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import PRIORITIES
+from compat.action_scheduler import INSTALLED, PRIORITIES
 from runner.core.errors import TooBusy
+from runner.core.installed import Installed
 from runner.sources.leases import new_token
 from runner.sources.ownership import (
     HOOKS_A_STATEMENT,
@@ -72,7 +73,7 @@ class Parked(Native):
             leases=leases,
         )
         self._sweeps = sorted({*hooks} if parks is None else {*hooks} & {*parks})
-        self._alarms = parks is not None
+        self._alarms = self._written = parks is not None
         self._swept = self._held = 0
         self._tell: Callable[[str], object] | None = None
         self._whole = indexed and parks is not None and {*parks} <= {*hooks}
@@ -143,8 +144,19 @@ class Parked(Native):
         rows = database.query(
             self.queries["to_park"], hooks=hooks, hooks_hex=hooks_hex(hooks), limit=SWEPT
         )
-        self._swept += self._park(database, ids_of(rows), hooks)
+        self._swept += self._park(
+            database, ids_of(rows), hooks, lambda tx: self._still_swept(tx) == hooks
+        )
         self._alarm()
+
+    def _still_swept(self, tx: Transaction) -> list[str]:
+        """What is swept from now on. What `runner install` or `runner uninstall` has given back to
+        PHP meanwhile is not: nobody would give it back again."""
+        if self._written:
+            rows = tx.query(self.queries["installed"], name=INSTALLED)
+            found = Installed.read(str(rows[0]["value"])) if rows else None
+            self._sweeps = [hook for hook in self._sweeps if found and hook in found.hooks]
+        return self._sweeps
 
     def _fetch_back(self, database: Database) -> None:
         """Whatever its hook, what strayed is parked again or has its true date, SWEPT rows at
@@ -154,15 +166,22 @@ class Parked(Native):
         if ended:
             database.write(self.queries["give_back"], ids=ids_of(ended))
 
-    def _park(self, database: Database, ids: Sequence[int], hooks: Sequence[str]) -> int:
-        """Parks those that are free; returns how many. What another holds locked is left for the
-        next time."""
+    def _park(
+        self,
+        database: Database,
+        ids: Sequence[int],
+        hooks: Sequence[str],
+        may: Callable[[Transaction], bool] = lambda _: True,
+    ) -> int:
+        """Parks those that are free, if it may; returns how many. What another holds locked is left
+        for the next time."""
 
         def unit(tx: Transaction) -> int:
             text = self.queries["lock_unparked"]
             free = tx.query(text, ids=ids, hooks_hex=hooks_hex(hooks))
-            if free:
-                tx.later(self.queries["park"], ids=ids_of(free))
+            if not free or not may(tx):
+                return 0
+            tx.later(self.queries["park"], ids=ids_of(free))
             return len(free)
 
         try:

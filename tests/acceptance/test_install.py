@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from runner import __version__
 from runner.core.clock import SystemClock
 from runner.core.installed import Installed
 from runner.operations.parking import Parking
+from runner.operations.plugin import Plugin
 from runner.site import check_prefix, discover
 from runner.storage.db import Database
 from runner.storage.mysql import MySQL
@@ -48,6 +50,7 @@ def shell(site, server, capsys, monkeypatch, tmp_path):
     with server.frozen(NOW):
         made = Shell(site, capsys, monkeypatch)
         monkeypatch.setenv("RUNNER_HANDLERS", "install_jobs:handlers")
+        monkeypatch.delenv("RUNNER_MODE")
         yield made
 
 
@@ -240,14 +243,49 @@ def test_other_handlers_park_theirs_and_give_back_the_rest(shell, site):
     assert [date(site, i) for i in (stays, goes, comes)] == [far, true, far]
 
 
+def test_what_is_parked_of_no_hook_of_ours_is_given_back(shell, site):
+    """A runner with the old list parks retries and next rows of a removed hook until it is
+    restarted: neither side would ever run them. It is named, and the next installation gives back."""
+    shell.out("install")
+    site.run(
+        "INSERT INTO wp_runner_workers (host, pid, queue, executor, version, started_at, seen_at)"
+        f" VALUES ('web1', 7, '*', 'inline', '1', '{sql_date(NOW)}', '{sql_date(NOW)}')"
+    )
+    done = shell("install", "--handlers", "install_fewer:handlers")
+    assert (done.returncode, "web1, process 7" in done.stderr) == (0, True)
+    site.run("DELETE FROM wp_runner_workers")
+    again = due(site, "ours_too", scheduled_date_gmt=parked(NOW - 60))
+    kept = due(site, "new", scheduled_date_gmt=parked(NOW - 60))
+    far = due(
+        site, "php", scheduled_date_gmt="2801-01-01 00:00:00",
+        scheduled_date_local="2801-01-01 00:00:00",
+    )  # fmt: skip
+    shown = shell.out("install", "--handlers", "install_fewer:handlers").splitlines()
+    assert "  removed  ours_too: PHP's again" in shown
+    assert shown[-2:] == ["actions  park 0, give back 1", "installed: parked 0, gave back 1"]
+    assert [date(site, id_) for id_ in (again, kept, far)] == [
+        sql_date(NOW - 60), parked(NOW - 60), "2801-01-01 00:00:00",
+    ]  # fmt: skip
+    shown = shell.out("install", "--handlers", "install_fewer:handlers").splitlines()
+    assert shown[-1] == "nothing to do"
+
+
+def of_version(number: int) -> str:
+    """The plugin of another runner."""
+    return re.sub(r"(?m)^ \* Version: \d+$", f" * Version: {number}", PLUGIN.read_text())
+
+
 def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
     """Readable for the web server; an older one of ours is replaced, others' are left."""
     path = files / "wp-content" / "mu-plugins" / PLUGIN.name
+    mask = os.umask(0o077)
     assert f"plugin   copy: {path.parent}" in shell.out("install")
+    os.umask(mask)
     assert path.read_bytes() == PLUGIN.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o644
+    assert path.parent.stat().st_mode & 0o777 == 0o755
     assert [*path.parent.iterdir()] == [path]
-    path.write_text(PLUGIN.read_text().replace("Version: 1", "Version: 0"))
+    path.write_text(of_version(0))
     assert f"plugin   update: {path.parent}" in shell.out("install")
     assert path.read_bytes() == PLUGIN.read_bytes()
     assert "removed" not in shell.out("uninstall", "--keep-plugin")
@@ -261,7 +299,7 @@ def test_the_plugin_is_put_in_place_updated_and_removed(shell, site, files):
 
 WRONG_FILES = {
     "another's": ("<?php // mine", ["is not the runner's plugin", "rename it"]),
-    "newer": (PLUGIN.read_text().replace("Version: 1", "Version: 99"), ["newer runner", "99", "update"]),
+    "newer": (of_version(99), ["newer runner", "99", "update"]),
 }  # fmt: skip
 
 
@@ -366,6 +404,7 @@ def test_parked_actions_of_an_installation_that_is_gone(shell, site, way):
 
 def test_an_option_without_a_fingerprint_goes_by_its_address(shell, site):
     """As somebody may have written it by hand."""
+    site.migrate()
     site.set_option(INSTALLED, json.dumps({"hooks": ["ours"], "siteurl": "http://other.test"}))
     complains(shell("run"), 78, "http://other.test")
     site.set_option(INSTALLED, json.dumps({"hooks": ["ours"], "siteurl": URL}))
@@ -380,7 +419,18 @@ def test_a_confirmed_copy_works(shell, copy):
     shell.out("install", "--confirm-site")
     assert date(copy, id_) == parked(NOW - 60)
     assert shell.out("install").endswith("nothing to do\n")
-    assert shell("run", "--mode", "native").returncode == 0
+    assert shell("run").returncode == 0
+
+
+@pytest.mark.parametrize("command", [["run"], ["work", "--max-jobs", "1"], ["action", "run", "1"]])
+def test_a_mode_that_was_left_over_is_refused(shell, site, command):
+    """In the native mode nothing that is parked would ever run, and nobody would be told."""
+    due(site)
+    shell.out("install")
+    before = everything(site)
+    shell.environ.setenv("RUNNER_MODE", "native")
+    complains(shell(*command), 78, "RUNNER_MODE", "`runner uninstall`")
+    assert everything(site) == before
 
 
 @pytest.mark.parametrize(
@@ -535,6 +585,40 @@ def test_uninstall_refuses_beside_a_runner(shell, site):
     site.run(f"UPDATE wp_runner_workers SET seen_at = '{sql_date(NOW - 61)}'")
     shell.out("uninstall")
     assert date(site, id_) == sql_date(NOW)
+
+
+def test_a_runner_that_begins_while_uninstalling_is_told(shell, site, monkeypatch):
+    """As cron starts one each minute: what it holds stays, and so do the tables that tell of it."""
+    shell.out("install")
+    give_all_back = Parking.give_all_back
+
+    def meanwhile(parking):
+        site.run("DELETE FROM wp_runner_workers")
+        site.run(
+            "INSERT INTO wp_runner_workers (host, pid, queue, executor, version, started_at, seen_at)"
+            f" VALUES ('web1', 7, '*', 'inline', '1', '{sql_date(NOW)}', '{sql_date(NOW)}')"
+        )
+        return give_all_back(parking)
+
+    monkeypatch.setattr(Parking, "give_all_back", meanwhile)
+    done = shell("uninstall", "--drop-tables")
+    assert done.returncode == 1
+    assert "a runner began meanwhile (web1, process 7)" in done.stderr
+    assert site.own("workers")
+
+
+def test_what_a_request_parks_at_the_last_moment_is_given_back(shell, site, files, monkeypatch):
+    """It had read the option a moment before that was removed."""
+    shell.out("install")
+    remove, ids = Plugin.remove, []
+
+    def meanwhile(plugin):
+        ids.append(due(site, scheduled_date_gmt=parked(NOW - 60)))
+        return remove(plugin)
+
+    monkeypatch.setattr(Plugin, "remove", meanwhile)
+    assert "gave 1 action their true dates back (pending 1)" in shell.out("uninstall")
+    assert date(site, ids[0]) == sql_date(NOW - 60)
 
 
 def test_uninstall_says_what_it_may_not_do(shell, site, server):

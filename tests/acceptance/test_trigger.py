@@ -233,6 +233,23 @@ def test_a_table_in_use_is_not_waited_for_long(shop, site, server, monkeypatch):
     assert line(shop.out("install", "--trigger")) == "trigger  create"
 
 
+def test_a_table_in_use_is_not_waited_for_long_by_who_drops(shop, site, server, monkeypatch):
+    """The same: all others get on, and the site stays as it was."""
+    monkeypatch.setattr(trigger, "PATIENCE", 1)
+    shop.out("install", "--trigger")
+    before = everything(site)
+    with server.admin(site.name) as other, other.cursor() as cursor:
+        other.autocommit(False)
+        cursor.execute(f"SELECT * FROM {ACTIONS} LIMIT 1")
+        complains(shop("uninstall"), 1, "nothing was changed", "try again later")
+        done = shop("install", "--no-trigger")
+        complains(replace(done, stdout=""), 1, "nothing was changed", "try again later")
+        other.rollback()
+    assert everything(site) == before
+    shop.out("uninstall")
+    assert triggers(site) == []
+
+
 def test_one_that_may_not_be_seen_is_unknown(shop, site, server, tmp_path):
     """Never ok, and never wrong, for an account that sees its name alone or nothing."""
     shop.out("install", "--trigger")
@@ -298,6 +315,10 @@ def test_what_the_doctor_says(shop, site, server):
         f" {site.name}.{ACTIONS} FOR EACH ROW {statement}",
     )
     assert verdict(shop) == ("warning", "by other@%")
+    with pytest.MonkeyPatch.context() as patch:  # whose account it is, only wp-config.php tells
+        patch.delenv("RUNNER_WP_PATH")
+        patch.setenv("RUNNER_DSN", site.url)
+        assert verdict(shop) == ("unknown", "by other@%")
     site.run("DROP TRIGGER wp_runner_park")
     assert verdict(shop) == ("unknown", "not seen")
     assert line(shop.out("install")) == "trigger  create"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -247,6 +248,15 @@ def test_native_mode_beside_a_living_php_runner(shop):
     assert found["php.runner"].fact == f"scheduled, seen {ago(60)} UTC"
 
 
+def test_native_mode_where_actions_are_parked(shop):
+    """Left over from the time before: nobody would run them."""
+    park_all(shop)
+    shop.set_option("wp_action_runner", json.dumps(INSTALLED))
+    assert examined(shop)["mode"].fact == "parked"
+    verdict = examined(shop, mode="native")["mode"]
+    assert (verdict.severity, verdict.fact) == ("error", "native, and installed")
+
+
 def test_a_line_of_ours_is_no_sign_of_php(shop):
     """A handler's error may name PHP's runner."""
     shop.set_option("cron", PHP_CRON)
@@ -280,6 +290,29 @@ def test_parked_actions_without_a_handler(shop):
     assert troubles(shop) == CLEAN | {"parked": "warning"}
 
 
+def test_what_php_failed_before_the_installation_is_its_own(shop):
+    """It may be why the runner was installed."""
+    shop.set_option("wp_action_runner", json.dumps(INSTALLED | {"installed_at": NOW - 100}))
+    failed = {"status": "failed", "last_attempt_gmt": ago(90_000)}
+    line = {"message": "action failed via WP Cron: no callbacks", "log_date_gmt": ago(101)}
+    shop.insert("logs", line | {"action_id": action(shop, **failed)})
+    park_all(shop)
+    assert examined(shop)["protection"].severity == "ok"
+    shop.insert("logs", line | {"action_id": action(shop, **failed), "log_date_gmt": ago(100)})
+    verdict = examined(shop)["protection"]
+    assert (verdict.severity, verdict.fact) == ("error", 1)
+
+
+def test_only_what_is_due_counts_as_due(shop):
+    """Of parked actions, too."""
+    shop.set_option("wp_action_runner", json.dumps(INSTALLED))
+    for at in (NOW - 400, NOW - 10, NOW + 60, NOW + 86_400):
+        action(shop, at=at)
+    park_all(shop)
+    verdict = examined(shop)["due.ours"]
+    assert (verdict.fact, verdict.details) == (2, ("shop_sync (2)",))
+
+
 def test_what_php_failed_is_no_protection(shop):
     """PHP met an action of ours before it was parked; its own failures are its own."""
     shop.set_option("wp_action_runner", json.dumps(INSTALLED))
@@ -310,7 +343,7 @@ def test_the_file_is_looked_at(shop, tmp_path):
     assert seen() == ("error", "unfit")
     text = source().read_text()
     for number, fact in (("0", ("warning", "old")), ("99", ("error", "unfit"))):
-        file.write_text(text.replace(" * Version: 1", f" * Version: {number}"))
+        file.write_text(re.sub(r"(?m)^ \* Version: \d+$", f" * Version: {number}", text))
         assert seen() == fact
     file.write_text(text)
     assert seen()[0] == "ok"

@@ -11,7 +11,7 @@ from support.engine import Engine, handlers_for
 from compat import schedules
 from compat.action_scheduler import parked, true_date
 from compat.site_time import ZERO, sql_date
-from runner import Queue
+from runner import NewAction, Queue
 from runner.core.errors import ConfigError, SafetyRefusal
 from runner.core.limits import Limits
 from runner.core.model import Cancelled, Completed, Dead, Retried, Settlement
@@ -123,6 +123,24 @@ def test_a_retry_too_late_to_be_parked_keeps_its_date(site, server, engine):
         source.advance(claim, [], claim.actions)
         held = source.advance(claim, [Settlement(claim.actions[0], Retried(far, "later"))], [])
     assert (len(held.settled), site.row(1)["scheduled_date_gmt"]) == (1, sql_date(far))
+
+
+def test_what_was_given_back_meanwhile_is_not_swept(site, server, engine):
+    """A worker goes by the list that it read at its start; of what PHP adds after an installation
+    for fewer hooks, or an uninstallation, it parks nothing: nobody would give it back."""
+    install(site, "py_hook", "py_other")
+    with server.frozen(NOW):
+        source = engine.source()
+        install(site, "py_hook")
+        ids = [site.add(hook, at=NOW + 60) for hook in ("py_hook", "py_other")]
+        for _ in range(2):
+            assert source.claim(25) is None
+        assert [site.row(id_)["scheduled_date_gmt"][:2] for id_ in ids] == ["28", "20"]
+        site.run("DELETE FROM wp_options WHERE option_name = 'wp_action_runner'")
+        ids.append(site.add("py_hook", at=NOW - 60))
+        for _ in range(2):
+            assert source.claim(25) is None
+        assert [site.row(id_)["scheduled_date_gmt"][:2] for id_ in ids] == ["28", "20", "20"]
 
 
 def test_the_sweep_parks_what_php_has_added(site, server, engine):
@@ -458,6 +476,22 @@ def test_what_python_creates_is_parked_at_once(site, server, monkeypatch):
     assert (site.row(ours)["status"], site.row(ours)["scheduled_date_gmt"]) == (
         "canceled", sql_date(NOW + 60)
     )  # fmt: skip
+
+
+def test_a_queue_that_stays_open_hears_of_installations(site, server):
+    """As in a web application: what it parked after an uninstallation nobody would ever run."""
+    with server.frozen(NOW), Queue.open(site.url) as queue:
+        ids = [queue.enqueue("py_hook")]
+        install(site, "py_hook")
+        ids += queue.many([NewAction("py_hook", [n], group=f"g{n}") for n in range(150)])
+        site.set_option("wp_action_runner", "{}")
+        with pytest.raises(ConfigError, match="no list of hooks"):
+            queue.enqueue("py_hook")
+        site.run("DELETE FROM wp_options WHERE option_name = 'wp_action_runner'")
+        ids.append(queue.enqueue("py_hook", group="g1"))
+    dates = {id_: row["scheduled_date_gmt"] for id_, row in zip(ids, site.rows(), strict=True)}
+    assert dates.pop(ids[0]) == dates.pop(ids[-1]) == sql_date(NOW)
+    assert {*dates.values()} == {parked(sql_date(NOW))}
 
 
 def test_the_command_line_shows_true_dates(site, server, cli):

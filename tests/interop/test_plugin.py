@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from interop.wordpress import GROUP, Enqueued
+from interop.wordpress import GROUP, Enqueued, until
 
 from compat.action_scheduler import PLUGIN_FACTS
 from compat.site_time import epoch_of, sql_date
@@ -135,6 +135,15 @@ def test_the_administrators_run_leaves_ours(installed):
     ask(installed, *(("process", id_) for id_ in ids))
     assert states(installed, ids) == [FREE, FREE]
     assert [installed.logs(i)[1:] for i in ids] == [["action ignored via Admin List Table"]] * 2
+
+
+def test_two_requests_that_run_the_same_action_leave_it(installed):
+    """What the first puts back, the second must not find pending."""
+    [id_] = installed.enqueue([action(installed, "single")])
+    [met] = ask(installed, ("double_click", id_))
+    assert met["answer"]
+    assert states(installed, [id_]) == [FREE]
+    assert installed.logs(id_)[1:] == ["action ignored via Admin List Table"]
 
 
 def test_php_still_sees_what_is_parked(installed):
@@ -282,6 +291,17 @@ def test_the_facts_are_told_once_an_hour(installed):
     assert facts["without_callback"] == first["without_callback"] + 1
 
 
+@pytest.mark.parametrize("text", ["", "{", "5", '{"written_at": "x"}', '{"written_at": []}', '{"written_at": 9e9}', '{"written_at": 9000000000}'])  # fmt: skip
+def test_facts_that_make_no_sense_are_written_anew(installed, text):
+    """And stop nothing: an error here would end PHP's run of its queue."""
+    installed.run(
+        f"REPLACE INTO {options(installed)} (option_name, option_value, autoload)"
+        " VALUES (%s, %s, 'no')", (PLUGIN_FACTS, text),
+    )  # fmt: skip
+    ask(installed, ("run",))
+    assert abs(told(installed)["written_at"] - installed.now()) < 30
+
+
 def test_what_a_dying_php_left_aside_is_put_back(installed):
     """With the facts: what lies there for ten minutes; what was moved just now is being looked at."""
     ids = installed.enqueue([action(installed, "single") for _ in range(2)])
@@ -313,6 +333,32 @@ NOTICES = {
     "overdue, an attempt ended just now": (900, ATTEMPT.format(60), False),
     "just due": (300, None, False),
 }
+
+
+def test_a_request_that_began_before_uninstalling_parks_nothing_afterwards(
+    installed, cli, tmp_path
+):
+    """It goes by the options that it loaded at its start; what it creates then, and what it claims
+    of what was given back, would be lost to both sides."""
+    waiting = installed.enqueue([action(installed, "single") for _ in range(2)])
+    answer, here, go = (tmp_path / name for name in ("answer", "here", "go"))
+    steps = [
+        ("enqueue", "py_interop_async"), ("meet", str(here), str(go)),
+        ("enqueue", "py_interop_async"), ("run",),
+    ]  # fmt: skip
+    hooks = ["py_interop_single", "py_interop_async"]
+    process = installed.start("plugin", answer, steps=steps, hooks=hooks)
+    until("the request", here.exists)
+    assert cli("uninstall").returncode == 0
+    go.touch()
+    assert process.communicate(timeout=60)[0] == ""
+    before, _, after, _ = json.loads(answer.read_text())
+    ids = [*waiting, int(before["answer"]), int(after["answer"])]
+    assert [(installed.row(id_)["status"], years(installed.row(id_))) for id_ in ids] == [
+        ("complete", 0)
+    ] * len(ids)
+    left = f"SELECT option_name FROM {options(installed)} WHERE option_name LIKE 'wp\\_action\\_runner%'"
+    assert installed.run(left) == []
 
 
 @pytest.mark.parametrize("case", NOTICES)

@@ -55,6 +55,12 @@ def mode(patient: Patient) -> Verdict:
     parks = patient.mode == "auto" and patient.installed is not None
     if parks or patient.mode == "parked":
         return ok("parked", "PHP's runner leaves the actions of Python alone.")
+    if patient.mode == "native" and patient.installed is not None:
+        return error(
+            "native, and installed",
+            "Actions are parked here, and the native mode sees none of them: `runner run` refuses.",
+            "Leave the mode out (RUNNER_MODE, runner.toml), or run `runner uninstall`.",
+        )
     if not _scheduled(patient):
         return ok(patient.mode, "WP-Cron does not start PHP's runner.")
     if patient.mode != "native":

@@ -56,9 +56,11 @@ def protection(patient: Patient) -> Verdict:
         return info("none", "Nothing is parked for Python here, so nothing protects its actions.")
     hooks = sorted(patient.installed.hooks)
     words = {f"{n}": f"%{name}%" for n, name in zip(_WORDS, PHP_CONTEXTS, strict=True)}
+    since = patient.installed.installed_at
     failed = patient.ask(
-        "failed_by_php", hooks_hex=hooks_hex(hooks), ours=f"%{CONTEXT}%", limit=LIMIT, **words
-    )
+        "failed_by_php", hooks_hex=hooks_hex(hooks), ours=f"%{CONTEXT}%", since=since, limit=LIMIT,
+        **words,
+    )  # fmt: skip
     if failed:
         return error(
             sum(int(row["actions"]) for row in failed),
@@ -151,6 +153,12 @@ def trigger(patient: Patient) -> Verdict:
             f"by {found.definer}",
             "The trigger that parks is not for the hooks that are Python's now.",
             "Run `runner install` again, or `runner uninstall`.",
+        )
+    if found.definer != account and patient.folder is None:
+        return unknown(
+            f"by {found.definer}",
+            "Whether that is the site's own account, as it must be, only its wp-config.php tells.",
+            "Run `runner doctor --wp-path DIR`.",
         )
     if found.definer != account:
         return warning(

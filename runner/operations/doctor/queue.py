@@ -62,7 +62,8 @@ def ours(patient: Patient) -> Verdict:
 def _parked_due(patient: Patient) -> list[Row]:
     if patient.database.dialect != "mysql":
         return []
-    return [row for row in patient.ask("parked", limit=LIMIT) if row["oldest"]]
+    rows = patient.ask("parked", limit=LIMIT)
+    return [{**row, "actions": row["due"]} for row in rows if row["due"]]
 
 
 @check("due.unhandled")
