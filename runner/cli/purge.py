@@ -20,7 +20,14 @@ from runner.core.limits import Limits
 from runner.core.model import Status
 from runner.core.signals import Stop
 from runner.operations.actions import Actions
-from runner.operations.purge import FINISHED, PurgeActions, PurgeOrphans, Wanted, group_ids
+from runner.operations.purge import (
+    FINISHED,
+    Plan,
+    PurgeActions,
+    PurgeOrphans,
+    Wanted,
+    group_ids,
+)
 from runner.operations.replica import Replica
 from runner.storage.dsn import parse
 
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
 
     from runner.app import App
     from runner.cli.moments import Moment
-    from runner.operations.purge import Plan, Purge, Purged
+    from runner.operations.purge import Purge, Purged
     from runner.site import Site
     from runner.storage.db import Database
 
@@ -45,6 +52,9 @@ Examples:
 Without --yes nothing is deleted: it says what would be. It may be stopped at any time (Ctrl-C,
 SIGTERM) and run again: it goes on with what is left.
 """
+
+SHOWN = 20
+"""Lines of a plan; JSON has all."""
 
 _NOTHING_NAMED = (
     "say what to purge: --hook, --group, --status, --older-than or --keep, or --orphan-logs;"
@@ -144,9 +154,9 @@ def command(*, yes: bool, dry_run: bool, quiet: bool, as_json: bool, **options: 
     ):
         purge = named.purge(database, site, limits, bar)
         plan = purge.plan()
-        if not yes or not plan.steps:
+        if limits.reached() or not (yes and plan.steps):
             if not quiet:
-                click.echo(_json_plan(plan) if as_json else _told(plan, named, stop))
+                _show(plan, named, limits.reached(), dry=not yes, as_json=as_json)
             return _code(stop)
         bar.begin(plan.steps, named.unit)
         brake = purge.brake(latency, gauges, lambda why: complain(f"the purge waits: {why}"))
@@ -246,32 +256,37 @@ def _replicas(app: App, texts: Sequence[str], lag: int) -> Iterator[list[Replica
             )  # fmt: skip
             database = app.beside(dsn)
             stack.callback(database.close)
-            gauge = Replica(database, dsn.masked(), lag)
+            gauge = Replica(database, dsn.where(), lag)
             gauge.check()
             gauges.append(gauge)
         yield gauges
 
 
-def _told(plan: Plan, named: _Named, stop: Stop) -> str:
+def _show(plan: Plan, named: _Named, cut: str | None, *, dry: bool, as_json: bool) -> None:
+    """The plan, where nothing was deleted; `cut` says why it is not whole."""
+    if cut:
+        plan = Plan()  # half a count is none
+    if as_json:
+        parts = [part._asdict() for part in plan.parts]
+        facts = asdict(plan) | {"parts": parts, "stopped": cut or "nothing left"}
+        click.echo(json.dumps({"dry_run": dry} | facts))
+    elif cut:
+        click.echo(f"nothing was deleted ({cut})")
+    elif not plan.steps:
+        click.echo(f"no {named.unit} match: nothing to purge")
+    else:
+        click.echo("\n".join(_told(plan)))
+
+
+def _told(plan: Plan) -> Iterator[str]:
     """The plan for people."""
-    if stop.asked:
-        return f"nothing was deleted (signal {stop.asked})"
-    if not plan.steps:
-        return f"no {named.unit} match: nothing to purge"
-    lines = [f"would delete {_amount(plan.actions, plan.log_lines)}{_size(plan.bytes)}"]
+    yield f"would delete {_amount(plan.actions, plan.log_lines)}{_size(plan.bytes)}"
     if plan.parts:
         heading = ("actions", "log lines", "status", "hook", "group")
-        shown, rest = plan.parts[:20], plan.parts[20:]
-        lines += table(heading, [(p[3], p[4], *p[:3]) for p in shown])
-        lines += [f"and {sum(p.actions for p in rest):,} of {len(rest)} more kinds"] * bool(rest)
-    lines.append("nothing was deleted: --yes deletes")
-    return "\n".join(lines)
-
-
-def _json_plan(plan: Plan) -> str:
-    parts = [part._asdict() for part in plan.parts]
-    facts = {"actions": plan.actions, "log_lines": plan.log_lines, "bytes": plan.bytes}
-    return json.dumps({"dry_run": True, **facts, "parts": parts})
+        yield from table(heading, [(p[3], p[4], *p[:3]) for p in plan.parts[:SHOWN]])
+    if rest := plan.parts[SHOWN:]:
+        yield f"and {sum(p.actions for p in rest):,} of {len(rest)} more kinds"
+    yield "nothing was deleted: --yes deletes"
 
 
 def _sentence(purged: Purged, left: int, unit: str) -> str:

@@ -37,8 +37,8 @@ class Replica:
             rows = self._ask()
         except Denied as error:
             raise RunnerError(
-                f"--replica: the account may not see how far {self._name} is behind: grant"
-                f" REPLICATION CLIENT (on MariaDB: REPLICA MONITOR) there ({error})"
+                "--replica: the account may not ask how far it is behind: grant REPLICATION CLIENT"
+                f" (on MariaDB: SLAVE MONITOR) there ({error})"
             ) from error
         if not rows:
             raise UsageError(f"--replica: {self._name} is no replica")
