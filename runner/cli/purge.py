@@ -20,6 +20,7 @@ from runner.core.limits import Limits
 from runner.core.model import Status
 from runner.core.signals import Stop
 from runner.operations.actions import Actions
+from runner.operations.pace import Pace
 from runner.operations.purge import (
     FINISHED,
     Plan,
@@ -110,7 +111,7 @@ _NOTHING_NAMED = (
     default="50ms",
     show_default=True,
     metavar="SPAN",
-    help="Batches are cut to take so long, and rest while a claim's look takes this much longer.",
+    help="Batches are cut to half of it, and rest while a claim's look takes this much longer.",
 )
 @click.option(
     "--replica",
@@ -160,7 +161,7 @@ def command(*, yes: bool, dry_run: bool, quiet: bool, as_json: bool, **options: 
             return _code(stop)
         bar.begin(plan.steps, named.unit)
         brake = purge.brake(latency, gauges, lambda why: complain(f"the purge waits: {why}"))
-        purged = purge.run(purge.pace(latency, options["batch_size"], options["pause"]), brake)
+        purged = purge.run(Pace(latency / 2, options["batch_size"], options["pause"]), brake)
     left = max(plan.steps - purged.passed, 0) if limits.reached() else 0
     if as_json:
         click.echo(json.dumps({"dry_run": False, **asdict(purged), "left": left}))

@@ -25,10 +25,14 @@ SAID_AFTER = 5.0
 """Seconds of waiting after which it is said why: short waits are the daily business."""
 
 
+OTHERS = 3
+"""A rest is so many times what the batch took: that much of the time is the others'."""
+
+
 @dataclass(slots=True)
 class Pace:
-    """Batches of at most `most` rows that take `limit` seconds each, and rests as long as the batch
-    took: half of the time is the others' at least. `pause` is the shortest rest."""
+    """Batches of at most `most` rows that take `limit` seconds each, and rests between them.
+    `pause` is the shortest rest."""
 
     limit: float
     most: int
@@ -44,7 +48,7 @@ class Pace:
             self.size = max(self.size // 2, min(SMALLEST, self.most))
         elif seconds < self.limit / 2:
             self.size = min(self.size + max(self.size // 4, 1), self.most)
-        return max(seconds, self.pause)
+        return max(seconds * OTHERS, self.pause)
 
 
 class Gauge(Protocol):

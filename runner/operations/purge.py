@@ -16,7 +16,7 @@ from compat.action_scheduler import TABLES
 from compat.site_time import sql_date
 from runner.core.errors import UsageError
 from runner.core.model import Status
-from runner.operations.pace import Brake, Pace, SlowLook
+from runner.operations.pace import Brake, SlowLook
 from runner.site import identifiers
 from runner.storage.queries import Queries, hooks_hex
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from runner.core.limits import Limits
-    from runner.operations.pace import Gauge
+    from runner.operations.pace import Gauge, Pace
     from runner.site import Site
     from runner.storage.db import Database, Row, Transaction
 
@@ -187,9 +187,6 @@ class Purge(ABC):
         if self._end is None:
             self._end = int(self.database.query(self.queries[self.newest])[0]["id"])
         return self._end
-
-    def pace(self, latency: float, most: int, pause: float) -> Pace:
-        return Pace(latency, most, pause)
 
     def brake(
         self, latency: float, gauges: Sequence[Gauge], tell: Callable[[str], object]
