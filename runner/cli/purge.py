@@ -65,10 +65,12 @@ _NOTHING_NAMED = (
 
 @click.command("purge", epilog=EPILOG)
 @settings_options("database")
-@click.option("--hook", "hooks", multiple=True, metavar="NAME", help="Of this hook; repeatable.")
+@click.option(
+    "--hook", "named_hooks", multiple=True, metavar="NAME", help="Of this hook; repeatable."
+)
 @click.option(
     "--group",
-    "groups",
+    "named_groups",
     multiple=True,
     metavar="NAME",
     help="Of this group; repeatable; '' is none.",
@@ -92,6 +94,7 @@ _NOTHING_NAMED = (
 @click.option("--dry-run", is_flag=True, help="Delete nothing, say what would be deleted.")
 @click.option(
     "--batch-size",
+    "most",
     type=click.IntRange(1, 1000),
     default=500,
     show_default=True,
@@ -100,6 +103,7 @@ _NOTHING_NAMED = (
 )
 @click.option(
     "--pause",
+    "rest",
     type=click.FloatRange(0, 3600),
     callback=finite,
     default=0,
@@ -161,7 +165,7 @@ def command(*, yes: bool, dry_run: bool, quiet: bool, as_json: bool, **options: 
             return _code(stop)
         bar.begin(plan.steps, named.unit)
         brake = purge.brake(latency, gauges, lambda why: complain(f"the purge waits: {why}"))
-        purged = purge.run(Pace(latency / 2, options["batch_size"], options["pause"]), brake)
+        purged = purge.run(Pace(latency / 2, options["most"], options["rest"]), brake)
     left = max(plan.steps - purged.passed, 0) if limits.reached() else 0
     if as_json:
         click.echo(json.dumps({"dry_run": False, **asdict(purged), "left": left}))
@@ -194,7 +198,7 @@ class _Named:
 
 def _named(options: dict[str, Any]) -> _Named:
     """Raises UsageError for what cannot be meant."""
-    hooks, groups, keep = options["hooks"], options["groups"], options["keep"]
+    hooks, groups, keep = options["named_hooks"], options["named_groups"], options["keep"]
     orphans = options["orphan_logs"]
     statuses = names_list("--status", options["status"])
     filters = {"--hook": hooks, "--group": groups, "--status": statuses, "--keep": keep}

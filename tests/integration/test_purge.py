@@ -265,6 +265,7 @@ def test_others_locks_are_not_waited_for(site, make, run, server):
     other = server.admin(site.name)
     other.autocommit(False)
     with closing(other), other.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         numbers = ", ".join(map(str, locked))
         for place in ("actions FORCE INDEX (PRIMARY)", "logs FORCE INDEX (action_id)"):
             cursor.execute(
@@ -303,7 +304,7 @@ def test_a_commit_without_an_answer_is_counted_once(site, server, clock, stop, r
     with Proxy(server.port) as proxy:
         driver = MySQL(parse(proxy.url(site)), tables.plain("actions"))
         database = Database(driver, clock)
-        hold = proxy.hold(r"COMMIT", answered=True)
+        hold = proxy.hold("COMMIT$", answered=True)
         found = discover(database, tables)
         purge = PurgeActions(database, found, Limits(clock, stop), Wanted())
         hold.cut()
