@@ -225,11 +225,13 @@ def test_killed_and_run_again_it_ends_with_the_expected_rows(cli, site, server, 
     words = ("purge", "--hook", "sync", "--status", "complete", "--batch-size", "10", "--yes")
     place, answered = {
         "before the rows go": ([], True),
-        "before the commit": (["DELETE a FROM"], False),
-        "after the commit": (["DELETE a FROM.*COMMIT$"], True),
+        "before the commit": (["DELETE FROM `wp_actionscheduler_actions`"], False),
+        "after the commit": (["DELETE FROM `wp_actionscheduler_actions`.*COMMIT$"], True),
     }[moment]
     with Proxy(server.port) as proxy:
-        hold = proxy.hold("DELETE a FROM", "^BEGIN", *place, answered=answered)  # the second batch
+        hold = proxy.hold(
+            "DELETE FROM `wp_actionscheduler_actions`", "^BEGIN", *place, answered=answered
+        )  # the second batch
         process = cli.start(*words, RUNNER_DSN=proxy.url(site))
         hold.reached()
         process.send_signal(signal.SIGKILL)

@@ -438,10 +438,11 @@ def test_plans_are_short_ranges_of_the_primary_key(site, make):
     assert keys(purge, "survey", where)["l"] == "action_id"
     for name in ("range", "range_back", "lock"):
         assert keys(purge, name, "")["wp_actionscheduler_actions"] == "PRIMARY", name
-    assert keys(purge, "delete", "") == {"a": "PRIMARY"}
-    assert keys(purge, "delete_lines", "") == {"l": "PRIMARY"}
+    assert keys(purge, "delete", "") == {"wp_actionscheduler_actions": "PRIMARY"}
+    assert keys(purge, "delete_lines", "") == {"wp_actionscheduler_logs": "PRIMARY"}
     assert keys(purge, "lines", "")["wp_actionscheduler_logs"] == "action_id"
-    assert keys(purge, "delete_orphans", "") == {"l": "PRIMARY", "a": "PRIMARY"}
+    lost = keys(purge, "delete_orphans", "")
+    assert lost == {"wp_actionscheduler_logs": "PRIMARY", "a": "PRIMARY"}
     assert keys(orphans, "orphans", "TRUE") == {"l": "PRIMARY", "a": "PRIMARY"}
     look = keys(purge, "look", "")["wp_actionscheduler_actions"]
     assert look == "claim_id_status_priority_scheduled_date_gmt"
