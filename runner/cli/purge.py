@@ -115,7 +115,7 @@ _NOTHING_NAMED = (
     default="50ms",
     show_default=True,
     metavar="SPAN",
-    help="Batches are cut to half of it, and rest while a claim's look takes this much longer.",
+    help="Batches take a quarter of it, and wait while a claim's look takes this much longer.",
 )
 @click.option(
     "--replica",
@@ -165,7 +165,7 @@ def command(*, yes: bool, dry_run: bool, quiet: bool, as_json: bool, **options: 
             return _code(stop)
         bar.begin(plan.steps, named.unit)
         brake = purge.brake(latency, gauges, lambda why: complain(f"the purge waits: {why}"))
-        purged = purge.run(Pace(latency / 2, options["most"], options["rest"]), brake)
+        purged = purge.run(Pace(latency / 4, options["most"], options["rest"]), brake)
     left = max(plan.steps - purged.passed, 0) if limits.reached() else 0
     if as_json:
         click.echo(json.dumps({"dry_run": False, **asdict(purged), "left": left}))

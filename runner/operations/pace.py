@@ -25,7 +25,7 @@ SAID_AFTER = 5.0
 """Seconds of waiting after which it is said why: short waits are the daily business."""
 
 
-OTHERS = 3
+OTHERS = 4
 """A rest is so many times what the batch took: that much of the time is the others'."""
 
 
