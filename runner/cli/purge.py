@@ -137,7 +137,7 @@ def command(*, yes: bool, dry_run: bool, quiet: bool, as_json: bool, **options: 
     """Delete finished actions by hook, group, status, age or number, with their logs.
 
     Every condition that is given must hold. Shows rows and bytes first and deletes only with --yes:
-    in small transactions that rest as long as they take, and longer while a replica or the queue's
+    in small transactions with longer rests between them, and none while a replica or the queue's
     claims fall behind. Hooks are compared exactly. A finished action that was never attempted
     counts as old, as for `runner clean`. What is in progress, or of a claim that may live, stays.
 

@@ -84,7 +84,7 @@ def measure(server, rows: int, quiet: int, *, as_json: bool) -> bool:
 def _show(site, facts: dict) -> None:
     version = site.run("SELECT VERSION()")[0][0]
     print(f"{facts['rows']:,} finished actions purged beside a daemon on {version}; every commit")
-    print(f"synced to disk. A claim of {BATCH}, ten times in half a second, in ms")
+    print(f"synced to disk. Claims of {BATCH} with {EVERY * 1000:g} ms between them, in ms")
     for name in ("quiet", "purging", "quiet_again"):
         median, p99 = facts[f"{name}_median_ms"], facts[f"{name}_p99_ms"]
         many = facts[f"{name}_claims"]
