@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from runner.handlers.registry import Handlers
     from runner.site import Site, Tables
     from runner.storage.db import Driver
+    from runner.storage.dsn import Dsn
 
 
 @dataclass(slots=True)
@@ -115,6 +116,11 @@ class App:
                 yield database, site
             finally:
                 database.close()
+
+    def beside(self, dsn: Dsn) -> Database:
+        """A connection to another server of the same site, whose outages are not waited for."""
+        table = check_prefix(self.connection.prefix).plain("actions")
+        return Database(driver_of(dsn, table), self.clock, patience=0.0)
 
     def _driver(self, tables: Tables) -> Driver:
         return driver_of(self.connection.dsn, tables.plain("actions"))

@@ -30,6 +30,7 @@ COMMANDS = {
     "dead-letter": "List, replay, discard and export what failed for good.",
     "worker": "Show who works on this site.",
     "clean": "Delete old finished actions and their logs.",
+    "purge": "Delete finished actions by hook, group, status, age or number; orphaned log lines.",
     "handlers": "Show which hooks are handled, by what, and how they are retried.",
     "version": "Show versions.",
 }

@@ -24,6 +24,7 @@ _SPAN = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[ t]\d\d:\d\d(?::\d\d)?\s*(?:z|utc|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
+_SHORT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(ms|s|)", re.ASCII)
 _EPOCH = re.compile(r"\d{1,12}", re.ASCII)
 _LATEST = 253_402_300_799
 """The last second of the year 9999, where DATETIME ends."""
@@ -46,6 +47,15 @@ def span(option: str, text: str) -> int:
     seconds = int(text) if _EPOCH.fullmatch(text.strip()) else _seconds(text)
     if seconds is None:
         raise UsageError(f"{option} {text!r} is no span of time: try 90 (seconds), 10m, 12h, 3d")
+    return seconds
+
+
+def short_span(option: str, text: str) -> float:
+    """`50ms`, `0.5s` or `2` in seconds. Raises UsageError for anything else, and for none."""
+    found = _SHORT.fullmatch(text.strip().lower())
+    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else 0.0
+    if not seconds:
+        raise UsageError(f"{option} {text!r} is no short span of time: try 50ms or 0.5s")
     return seconds
 
 

@@ -27,10 +27,10 @@ class Bar:
         if self._bar:
             self._bar.render_finish()
 
-    def begin(self, length: int) -> None:
+    def begin(self, length: int, label: str = "actions") -> None:
         if self.shown and length:
             self._bar = click.progressbar(
-                length=length, label="actions", file=sys.stderr, show_pos=True, update_min_steps=1
+                length=length, label=label, file=sys.stderr, show_pos=True, update_min_steps=1
             )
             self._bar.render_progress()
 

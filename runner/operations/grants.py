@@ -51,6 +51,13 @@ _CLEAN = {
     **dict.fromkeys(("attempts", "leases", "held"), ("SELECT", "DELETE")),
 }
 
+_PURGE = {
+    "actions": ("SELECT", "DELETE"),
+    "logs": ("SELECT", "DELETE"),
+    **dict.fromkeys(OWN_TABLES, _READ),
+    "attempts": ("SELECT", "DELETE"),
+}
+
 _ENQUEUE = dict.fromkeys(("actions", "groups", "logs"), ("SELECT", "INSERT"))
 
 _MANAGE = {
@@ -73,6 +80,7 @@ FEATURES: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]] = {
     "enqueue": (_ENQUEUE,),
     "manage": (_ENQUEUE, _MANAGE),
     "clean": (_CLEAN,),
+    "purge": (_PURGE,),
     "migrate": (_MIGRATE,),
     "install": (
         _MIGRATE,

@@ -29,7 +29,7 @@ def gated():
         time.sleep(0.01)
 """
 RUN = ("run", "--handlers", "jobs:handlers")
-FEATURES = "run,work,enqueue,manage,clean,migrate,install,status"
+FEATURES = "run,work,enqueue,manage,clean,purge,migrate,install,status"
 
 
 @pytest.fixture
@@ -103,6 +103,28 @@ def test_an_account_that_manages(site, cli, account):
     refused = cli(*RUN, RUNNER_DSN=dsn)
     assert (refused.returncode, "denied" in refused.stderr) == (1, True)
     assert site.statuses() == {"pending": 2}
+
+
+def test_an_account_that_purges(site, cli, account):
+    """Finished actions with what was recorded of them, and lines without an action."""
+    site.migrate()
+    dsn = account("purge")
+    done, due = site.add("sync", at=DUE, status="complete"), site.add("sync", at=DUE)
+    site.run(
+        "INSERT INTO wp_runner_attempts (action_id, claim_id, worker_id, hook, attempt, outcome,"
+        " error, elapsed_ms, peak_memory, ended_at)"
+        f" VALUES ({done}, 1, 1, 'sync', 1, 'completed', '', 1, 1, '2020-01-01')"
+    )
+    site.insert("logs", {"action_id": 999, "message": "lost"})
+    for words in (("--hook", "sync"), ("--orphan-logs",)):
+        for more in ((), ("--yes",)):
+            purged = cli("purge", *words, *more, RUNNER_DSN=dsn)
+            assert (purged.returncode, purged.stderr) == (0, "")
+    assert [int(row["action_id"]) for row in site.rows()] == [due]
+    assert [int(row["action_id"]) for row in site.rows("logs")] == [due]
+    assert site.own("attempts") == []
+    refused = cli("action", "cancel", str(due), RUNNER_DSN=dsn)
+    assert (refused.returncode, "denied" in refused.stderr) == (1, True)
 
 
 def test_a_daemon_works_and_cleans(site, cli, account):

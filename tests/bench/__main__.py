@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import click  # noqa: E402
-from bench import beside, claim, coldstart, enqueue, executors, throughput  # noqa: E402
+from bench import beside, claim, coldstart, enqueue, executors, purge, throughput  # noqa: E402
 from support import server as servers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -159,6 +159,27 @@ def _enqueue(actions: int, rounds: int, as_json: bool) -> None:
     """
     with running() as server:
         enqueue.measure(server, actions, rounds, as_json=as_json)
+
+
+@bench.command("purge")
+@click.option(
+    "--rows", type=click.IntRange(1_000), default=200_000, show_default=True,
+    help="Finished actions to purge, with three log lines each.",
+)  # fmt: skip
+@click.option(
+    "--quiet-seconds", type=click.IntRange(1), default=30, show_default=True,
+    help="How long claims are measured before the purge, and after it.",
+)  # fmt: skip
+@_json
+def _purge(rows: int, quiet_seconds: int, as_json: bool) -> None:
+    """A purge beside a daemon that claims.
+
+    Claims during `runner purge` against claims before and after it; fails over twice the quiet
+    p99, or when other rows are left than expected.
+    """
+    with running() as server:
+        within = purge.measure(server, rows, quiet_seconds, as_json=as_json)
+    sys.exit(0 if within else 1)
 
 
 @bench.command("beside")

@@ -68,8 +68,8 @@ def test_the_files_are_there():
     assert FILES == [
         "action_scheduler.sql", "actions.sql", "dead_letters.sql", "doctor.sql", "enqueue.sql",
         "grants.sql", "install.sql", "leases.sql", "manage.sql", "migrate.sql", "parked.sql",
-        "report.sql", "settling.sql", "site.sql", "upstream.sql", "schema/0001_leases.sql",
-        "schema/0002_parked.sql", "schema/0003_control.sql",
+        "purge.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
+        "schema/0001_leases.sql", "schema/0002_parked.sql", "schema/0003_control.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)

@@ -34,7 +34,8 @@ def rows(patient: Patient) -> Verdict:
     return warning(
         f"{MANY} or more",
         "The table holds many finished actions: screens and reports of WordPress get slow.",
-        "`runner clean --all` deletes those that are older than a month.",
+        "`runner clean --all` deletes those that are older than a month, `runner purge` those that"
+        " you name.",
         details,
     )
 
@@ -63,8 +64,8 @@ def orphaned_logs(patient: Patient) -> Verdict:
     return warning(
         fact,
         "Many log lines belong to actions that are gone: something deletes actions without them.",
-        "Find what deletes actions in the database itself; the lines can be deleted by hand, some"
-        " thousands at a time.",
+        "Find what deletes actions in the database itself; `runner purge --orphan-logs` deletes the"
+        " lines.",
     )
 
 
