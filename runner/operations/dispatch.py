@@ -9,7 +9,8 @@ from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError, TooBus
 from runner.core.events import on_stderr
 from runner.core.jobs import GROUP, Envelope
 from runner.core.new_action import NewAction
-from runner.sources.job_tables import JobTables, job_identifiers
+from runner.site import identifiers
+from runner.sources.job_tables import JobTables
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ class Dispatch:
         self._site = site
         self._enqueue = enqueue
         self._hook = hook
-        self._queries = Queries(
-            "jobs.sql", database.dialect, job_identifiers(site, database.dialect)
-        )
+        self._queries = Queries("jobs.sql", database.dialect, identifiers(site, database.dialect))
         self._looked = False
         self._tables: JobTables | None = None
 

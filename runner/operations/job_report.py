@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from compat.args import ArgsError, encode
 from runner.core.jobs import GROUP, HOOK, PHP_HOOK
-from runner.sources.job_tables import JobTables, job_identifiers
+from runner.site import identifiers
+from runner.sources.job_tables import JobTables
 from runner.storage.queries import Queries, hooks_hex
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ class JobReport:
         self._hooks = hooks_hex(hooks)
         self._types = types
         self._tables = JobTables.of(database, site)
-        self._queries = Queries(
-            "jobs.sql", database.dialect, job_identifiers(site, database.dialect)
-        )
+        self._queries = Queries("jobs.sql", database.dialect, identifiers(site, database.dialect))
 
     def failure_rate(self, type_: str, hours: float = DAY) -> float:
         """Percent of a type's tries in so many hours that failed; 0 where there was none."""

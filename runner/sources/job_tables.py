@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runner.core.errors import Denied
 from runner.core.judge import describe
 from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
-from runner.site import identifiers
+from runner.site import JOB_TABLES, identifiers
 from runner.sources.journal import BYTES, Journal
 from runner.storage.queries import Queries, chunks
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.site import Site
     from runner.storage.db import Database, Row, Transaction
 
-LOG, LETTERS = "wpkite_job_log", "wpkite_dead_letters"
+LOG, LETTERS = JOB_TABLES["job_log"], JOB_TABLES["job_letters"]
 
 COLUMNS: Mapping[str, frozenset[str]] = {
     LOG: frozenset(
@@ -81,7 +81,7 @@ class JobTables:
                 fit.append(table)
         if not fit:
             return None
-        queries = Queries("jobs.sql", database.dialect, job_identifiers(site, database.dialect))
+        queries = Queries("jobs.sql", database.dialect, identifiers(site, database.dialect))
         return cls(queries, Journal(queries, site.zone, _charset(facts)), tell, *fit)
 
     def write(self, tx: Transaction, step: Step, now: float) -> None:
@@ -179,13 +179,6 @@ class JobTables:
     def _text(self, text: str, longest: int = _TEXT) -> str:
         """The text as the columns will hold it."""
         return self._texts.text(text.encode(errors="replace").decode())[:longest]
-
-
-def job_identifiers(site: Site, dialect: str) -> dict[str, str]:
-    """What fills the braces of `jobs.sql` for this site."""
-    own = {"job_log": LOG, "job_letters": LETTERS}
-    names = {key: f"`{site.tables.prefix}{table}`" for key, table in own.items()}
-    return identifiers(site, dialect) | names
 
 
 def _unfit(name: str, facts: Sequence[Row], wanted: frozenset[str]) -> str:
