@@ -68,6 +68,14 @@ def runner(site, clock, calls):
     made.close()
 
 
+@pytest.fixture(params=MODES)
+def either(request, site, clock):
+    """A runner of each mode."""
+    made = Engine(site, registry(), clock, request.param)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def queue(site):
     with Queue.open(site.url) as queue:
@@ -265,14 +273,6 @@ def test_a_stale_holder_tells_nothing(site, server, either, outcome):
     held = stale.advance(old, settlements(old, outcome), [])
     assert (held.settled, len(held.lost)) == ((), 1)
     assert (told(site), told(site, "dead_letters")) == before
-
-
-@pytest.fixture(params=MODES)
-def either(request, site, clock):
-    """A runner of each mode."""
-    made = Engine(site, registry(), clock, request.param)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -1,0 +1,173 @@
+"""Jobs of the WPKite job manager as a user runs them: by the command line, in children."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.jobs import HOOK, PHP_HOOK, envelope, make_tables, story, told
+from support.shell import complains
+
+DUE = 1_700_000_000
+RUN = ("run", "--json", "--handlers", "jobs:handlers")
+
+JOBS = """
+import time
+from runner import Context, Handlers
+
+handlers = Handlers()
+
+@handlers.job("sync_product", max_retries=5, base_delay=60, timeout=120, idempotent=True)
+def sync_product(product_id: int): ...
+
+@handlers.job("slow", max_retries=0, timeout=1)
+def slow(payload):
+    time.sleep(30)
+
+@handlers.job("points", "broken_points", max_retries=1)
+def points(context: Context, user_id: int):
+    with context.settling() as connection:
+        connection.cursor().execute("INSERT INTO wp_points VALUES (%s)", [user_id])
+        if context.job_type == "broken_points":
+            raise ValueError("no points today")
+
+@handlers.on_dead_letter
+def alarm(context: Context, why: str):
+    print("ALARM", context.job_type, context.job_id, why)
+"""
+
+
+@pytest.fixture
+def jobs(cli):
+    cli.module("jobs", JOBS)
+    return cli
+
+
+def test_children_run_types_by_their_own_limits(jobs, site):
+    """One child, several types: a time limit kills, a transaction of the handler's is told once,
+    an unknown type is dead and heard of."""
+    make_tables(site)
+    site.run("CREATE TABLE wp_points (id int) ENGINE InnoDB")
+    for type_, payload in (
+        ("sync_product", {"product_id": 1001}),
+        ("slow", {}),
+        ("points", {"user_id": 5}),
+        ("broken_points", {"user_id": 6}),
+        ("nobodys", {}),
+    ):
+        site.add(HOOK, envelope(type_, payload, job_id=type_), at=DUE)
+    done = jobs(*RUN)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["completed"], summary["retried"], summary["failed"]) == (2, 1, 2)
+    assert site.run("SELECT id FROM wp_points") == [(5,)]
+    stories = {
+        name: [line["status"] for line in told(site) if line["job_id"] == name]
+        for name in ("sync_product", "slow", "points", "broken_points", "nobodys")
+    }
+    assert stories == {
+        "sync_product": ["started", "completed"],
+        "slow": ["started", "failed", "dead_lettered"],
+        "points": ["started", "completed"],
+        "broken_points": ["started", "failed", "retrying"],
+        "nobodys": ["started", "failed", "dead_lettered"],
+    }
+    slow = next(
+        line for line in told(site) if line["status"] == "failed" and line["job_id"] == "slow"
+    )
+    assert 900 < slow["duration_ms"] < 20_000
+    completed = [line for line in told(site) if line["status"] == "completed"]
+    assert all(line["memory_peak"] > 1_000_000 for line in completed)
+    assert "ALARM nobodys nobodys no handler here for job type nobodys" in done.stderr
+    assert "ALARM slow slow" in done.stderr
+
+
+def test_a_job_that_settles_itself_beside_php(jobs, site):
+    """Parked: the same, also in a daemon with a queue of its own for jobs."""
+    site.migrate()
+    make_tables(site)
+    site.run("CREATE TABLE wp_points (id int) ENGINE InnoDB")
+    for number in range(5):
+        site.add(HOOK, envelope("points", {"user_id": number}, job_id=str(number)), at=DUE)
+    done = jobs(
+        "work", "--handlers", "jobs:handlers", "--queues", "wpkite-jobs:2", "--max-jobs", "5",
+        "--sleep", "0.05", "--quiet", RUNNER_MODE="parked",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert site.statuses() == {"complete": 5}
+    assert sorted(story(site)) == ["completed"] * 5 + ["started"] * 5
+
+
+def test_status_has_the_job_manager_s_keys(jobs, site):
+    """With and without handlers, tables or anything at all."""
+    jobs("migrate")
+    site.add(HOOK, envelope("sync_product", {"product_id": 1}), at=DUE, group="wpkite-jobs")
+    site.add(HOOK, envelope("sync_product", {}), at=DUE, group="wpkite-jobs")
+    site.add(HOOK, envelope("slow", {}), at=4_000_000_000, group="wpkite-jobs")
+    site.add(HOOK, envelope("nobodys"), at=DUE, group="wpkite-jobs")
+    jobs(*RUN)
+    stats = json.loads(jobs("status", "--json", "--handlers", "jobs:handlers").stdout)["jobs"]
+    assert stats.pop("avg_duration").keys() == {"sync_product", "slow", "points", "broken_points"}
+    assert stats == {
+        "pending": 1, "in_progress": 0, "completed": 1, "failed": 2, "dead_letters": 2,
+        "failure_rate": {"sync_product": 50.0, "slow": 0.0, "points": 0.0, "broken_points": 0.0},
+    }  # fmt: skip
+    make_tables(site)
+    stats = json.loads(jobs("status", "--json").stdout)["jobs"]
+    assert (stats["dead_letters"], stats["failure_rate"], stats["completed"]) == (0, {}, 1)
+
+
+def test_handlers_shows_types(jobs):
+    """Each with its numbers, in words and as facts."""
+    lines = jobs("handlers", "--handlers", "jobs:handlers").stdout.splitlines()
+    assert lines[0] == "job sync_product   jobs.sync_product(product_id: int)"
+    assert lines[1].strip() == (
+        "6 attempts, retried after 60, 120, 240, 480, … s; killed after 120 s"
+    )
+    facts = json.loads(jobs("handlers", "--json", "--handlers", "jobs:handlers").stdout)
+    assert [fact["job_type"] for fact in facts] == [
+        "sync_product",
+        "slow",
+        "points",
+        "broken_points",
+    ]
+    assert {fact["hook"] for fact in facts} == {HOOK}
+
+
+def test_whose_the_hooks_are(jobs, site):
+    """The setting moves Python's hook; PHP's own is Python's only when the site says so."""
+    for hook in (HOOK, PHP_HOOK, "other_hook"):
+        site.add(hook, envelope("sync_product", {"product_id": 1}), at=DUE)
+
+    def done() -> list[str]:
+        jobs(*RUN)
+        return [row["hook"] for row in site.rows(where="status = 'complete'")]
+
+    assert done() == [HOOK]
+    (jobs.folder / "runner.toml").write_text('jobs_hook = "other_hook"\n')
+    assert done() == [HOOK, "other_hook"]
+    (jobs.folder / "runner.toml").write_text("jobs_all_types = true\n")
+    shown = json.loads(jobs("config", "--json").stdout)["settings"]
+    assert shown["jobs_all_types"] == {"value": "true", "from": "runner.toml: jobs_all_types"}
+    assert done() == [HOOK, PHP_HOOK, "other_hook"]
+
+
+BAD = [
+    pytest.param("@handlers.job('a', max_retries=-1)", {}, ["job type a: max_retries", "not -1"], id="negative retries"),
+    pytest.param("@handlers.job('a', base_delay=-60)", {}, ["base_delay must not be negative"], id="negative delay"),
+    pytest.param("@handlers.job('a', queue='mail')", {}, ["job type a: it has no queue of its own"], id="a queue"),
+    pytest.param("@handlers.job('')", {}, ["a job's type is a name"], id="no type"),
+    pytest.param(f"@handlers.on({HOOK!r})\n@handlers.job('a')", {}, [f"hook {HOOK} runs jobs", "leave one out"], id="two owners"),
+    pytest.param("@handlers.job('a')", {"RUNNER_JOBS_ALL_TYPES": "maybe"}, ["RUNNER_JOBS_ALL_TYPES is 'maybe': expected true or false"], id="no truth"),
+    pytest.param("@handlers.job('a')", {"RUNNER_JOBS_HOOK": "x" * 192}, ["expected the name of a hook"], id="a long hook"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("decorator", "environ", "words"), BAD)
+def test_what_cannot_be_registered(cli, site, decorator, environ, words):
+    """One line that says what to do; nothing is changed."""
+    cli.module("jobs", f"from runner import Handlers\nhandlers = Handlers()\n{decorator}\ndef a(payload): ...\n")  # fmt: skip
+    site.add(HOOK, envelope("a"), at=DUE)
+    before = site.rows(), site.rows("logs"), site.rows("claims")
+    complains(cli(*RUN, **environ), 78 if environ else 1, *words)
+    assert (site.rows(), site.rows("logs"), site.rows("claims")) == before
