@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "Show what waits, runs and failed.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",
+    "job": "Create jobs of the WPKite job manager.",
     "worker": "Show who works on this site.",
     "clean": "Delete old finished actions and their logs.",
     "handlers": "Show which hooks are handled, by what, and how they are retried.",

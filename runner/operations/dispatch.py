@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from compat.action_scheduler import NORMAL_PRIORITY
 from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError, TooBusy
 from runner.core.events import on_stderr
 from runner.core.jobs import GROUP, Envelope
@@ -32,7 +33,13 @@ class Dispatch:
         self._tables: JobTables | None = None
 
     def one(
-        self, type_: str, payload: Any, *, delay: float, priority: float, connection: Any = None
+        self,
+        type_: str,
+        payload: Any,
+        *,
+        delay: float = 0,
+        priority: float = NORMAL_PRIORITY,
+        connection: Any = None,
     ) -> int:
         """The new action's id. Raises EnqueueError for what could not run; nothing was written."""
         if isinstance(delay, bool) or not isinstance(delay, (int, float)):

@@ -134,6 +134,36 @@ def test_handlers_shows_types(jobs):
     assert {fact["hook"] for fact in facts} == {HOOK}
 
 
+def test_a_job_by_hand(jobs, site):
+    """Created under the hook of the setting, as PHP writes it; what cannot be is refused."""
+    make_tables(site)
+    done = jobs("job", "dispatch", "sync_product", "--payload", '{"product_id": 7}')
+    assert done.stdout == f"created action 1 (hook {HOOK})\n"
+    done = jobs("job", "dispatch", "slow", "--delay", "5m", "--porcelain", RUNNER_JOBS_HOOK="mine")
+    assert (done.stdout, site.row(2)["hook"], site.row(2)["args"][:1]) == ("2\n", "mine", "[")
+    assert json.loads(site.row(1)["args"])[0]["payload"] == {"product_id": 7}
+    assert [line["context"]["delay"] for line in told(site)] == [0, 300]
+    assert json.loads(jobs(*RUN).stdout)["completed"] == 1
+    for arguments, word in (
+        (("",), "a job's type is a name"),
+        (("slow", "--payload", "{"), "--payload"),
+        (("slow", "--payload", "5"), "--payload"),
+        (("slow", "--delay", "soon"), "--delay"),
+    ):
+        complains(jobs("job", "dispatch", *arguments), 2, word)
+    assert len(site.rows()) == 2
+
+
+def test_the_daemon_s_log_names_types(jobs, site):
+    """In lines and as facts."""
+    site.add(HOOK, envelope("sync_product", {"product_id": 1}), at=DUE)
+    site.add(HOOK, envelope("sync_product", {"product_id": 1}), at=DUE)
+    work = ("work", "--handlers", "jobs:handlers", "--max-jobs", "1", "--sleep", "0.05")
+    assert f"action 1 ({HOOK}/sync_product) is complete" in jobs(*work).stdout
+    first = json.loads(jobs(*work, "--log-format", "json").stdout.splitlines()[0])
+    assert (first["hook"], first["job_type"]) == (HOOK, "sync_product")
+
+
 def test_whose_the_hooks_are(jobs, site):
     """The setting moves Python's hook; PHP's own is Python's only when the site says so."""
     for hook in (HOOK, PHP_HOOK, "other_hook"):
