@@ -135,10 +135,10 @@ class JobTables:
             case Completed():
                 lines.append(self._line(envelope, "completed", ran, memory=memory))
             case Retried(at, _):
-                facts = {"next_attempt": action.attempt + 1, "delay": round(at - now)}
+                facts = {"next_attempt": action.attempt + 1, "delay": int(at - now)}
                 lines.append(self._line(envelope, "retrying", facts))
             case Snoozed(at, why):
-                facts = {"next_attempt": action.attempt, "delay": round(at - now)}
+                facts = {"next_attempt": action.attempt, "delay": int(at - now)}
                 lines.append(self._line(envelope, "retrying", facts, f"snoozed {why}".strip()))
             case Cancelled(why):
                 lines.append(self._line(envelope, "canceled", ran, why, memory))
@@ -228,10 +228,8 @@ def _charset(facts: Sequence[Row]) -> str:
 def _error(failure: HandlerFailure | None) -> dict[str, Any]:
     if failure is None:
         return {"error": "", "error_class": ""}
-    return {
-        "error": describe(failure)[:_TEXT],
-        "error_class": failure.error_class or failure.kind,
-    }
+    text = " ".join(failure.message.split()) or describe(failure)
+    return {"error": text[:_TEXT], "error_class": failure.error_class or failure.kind}
 
 
 def _size(row: Mapping[str, object]) -> int:

@@ -8,6 +8,8 @@ import pytest
 from support.jobs import HOOK, PHP_HOOK, envelope, make_tables, story, told
 from support.shell import complains
 
+from runner.demo.shop import build
+
 DUE = 1_700_000_000
 RUN = ("run", "--json", "--handlers", "jobs:handlers")
 
@@ -152,6 +154,22 @@ def test_a_job_by_hand(jobs, site):
     ):
         complains(jobs("job", "dispatch", *arguments), 2, word)
     assert len(site.rows()) == 2
+
+
+def test_jobs_in_a_sqlite_file(jobs):
+    """The embedded default runs them too, and counts them."""
+    file = jobs.folder / "shop.sqlite"
+    build(file)
+    environ = {"RUNNER_DSN": f"sqlite://{file}"}
+    assert jobs("migrate", **environ).returncode == 0
+    for payload in ('{"product_id": 1}', "{}"):
+        jobs("job", "dispatch", "sync_product", "--payload", payload, **environ)
+    done = jobs("run", "--json", "--hooks", HOOK, "--handlers", "jobs:handlers", **environ)
+    assert (json.loads(done.stdout)["completed"], json.loads(done.stdout)["failed"]) == (1, 1)
+    done = jobs("status", "--json", "--handlers", "jobs:handlers", **environ)
+    stats = json.loads(done.stdout)["jobs"]
+    assert (stats["completed"], stats["dead_letters"]) == (1, 1)
+    assert stats["failure_rate"]["sync_product"] == 50.0
 
 
 def test_the_daemon_s_log_names_types(jobs, site):
