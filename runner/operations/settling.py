@@ -122,6 +122,7 @@ class DatabaseSettler:
                 raise SettlingError(LOST) from error
             if isinstance(error, Conflict):
                 raise TooBusy(f"the database is too busy: {error}") from error
+            self._refused(call.job, error)
             raise
         except BaseException as error:  # also a soft timeout: nobody knows how far it came
             self._database.close()
@@ -130,6 +131,12 @@ class DatabaseSettler:
                 raise
             if not call.done:
                 raise DatabaseGone(f"lost in settling(), and all is undone: {error}") from error
+
+    def _refused(self, job: Job, error: Exception) -> None:
+        """Perhaps it was what is told to the job manager: the next try does without."""
+        journal = self._site(job)[0]
+        if journal.jobs:
+            journal.jobs.stop(error)
 
     def _took_place(self, turn: Turn) -> bool:
         """Whether a COMMIT without an answer was done: the action's row tells."""

@@ -378,6 +378,26 @@ def test_a_table_that_goes_away_meanwhile_costs_no_job(site, server, runner, cap
     assert capfd.readouterr().err.count("are no longer kept up") == 1
 
 
+def test_a_table_that_goes_away_under_a_handler_that_settles(site, server, runner):
+    """One try is lost with it, and no more."""
+    make_tables(site)
+
+    def settles(context: Context, payload: dict) -> None:
+        with context.settling():
+            pass
+        if payload.get("drop"):
+            site.run("DROP TABLE wp_wpkite_job_log")
+
+    runner.handlers.job("settles")(settles)
+    for number in range(3):
+        site.add(HOOK, envelope("settles", {"drop": not number}), at=NOW)
+    site.add(HOOK, envelope("settles"), at=NOW)
+    with server.frozen(NOW):
+        summary = runner.run()
+    assert (summary.completed, summary.retried) == (3, 1)
+    assert site.logs(2)[-1].startswith("action failed via Python runner and will be retried")
+
+
 def test_what_a_column_cannot_hold(site, server, runner):
     """Long texts are cut, characters beyond the column's become question marks."""
 
