@@ -182,6 +182,26 @@ def test_the_daemon_s_log_names_types(jobs, site):
     assert (first["hook"], first["job_type"]) == (HOOK, "sync_product")
 
 
+def test_installed_beside_php(jobs, site):
+    """The hook of jobs is parked like any other of Python's; PHP's own stays PHP's until the site
+    says that Python runs all types."""
+    jobs.environ.pop("RUNNER_MODE")
+    for hook in (HOOK, PHP_HOOK):
+        site.add(hook, envelope("sync_product", {"product_id": 1}), at=DUE)
+
+    def dates() -> list[str]:
+        return [row["scheduled_date_gmt"][:4] for row in site.rows()]
+
+    install = ("install", "--handlers", "jobs:handlers")
+    assert jobs(*install).returncode == 0
+    assert dates() == ["2823", "2023"]
+    assert json.loads(jobs(*RUN).stdout)["completed"] == 1
+    jobs("job", "dispatch", "sync_product", "--payload", '{"product_id": 2}')
+    assert jobs(*install, RUNNER_JOBS_ALL_TYPES="true").returncode == 0
+    assert [date[:2] for date in dates()] == ["20", "28", "28"]
+    assert json.loads(jobs(*RUN, RUNNER_JOBS_ALL_TYPES="true").stdout)["completed"] == 2
+
+
 def test_whose_the_hooks_are(jobs, site):
     """The setting moves Python's hook; PHP's own is Python's only when the site says so."""
     for hook in (HOOK, PHP_HOOK, "other_hook"):
