@@ -7,10 +7,12 @@ import json
 import pytest
 from support.jobs import HOOK, PHP_HOOK, envelope, make_tables, story, told
 from support.shell import complains
+from support.waiting import until
 
 from runner.demo.shop import build
 
 DUE = 1_700_000_000
+JOBS_TO_DO = 120
 RUN = ("run", "--json", "--handlers", "jobs:handlers")
 
 JOBS = """
@@ -21,6 +23,12 @@ handlers = Handlers()
 
 @handlers.job("sync_product", max_retries=5, base_delay=60, timeout=120, idempotent=True)
 def sync_product(product_id: int): ...
+
+@handlers.job("brief", base_delay=0, max_retries=50)
+def brief(number: int):
+    time.sleep(0.005)
+    if number % 40 == 7:
+        raise ValueError("never")
 
 @handlers.job("slow", max_retries=0, timeout=1)
 def slow(payload):
@@ -100,6 +108,39 @@ def test_a_job_that_settles_itself_beside_php(jobs, site):
     assert sorted(story(site)) == ["completed"] * 5 + ["started"] * 5
 
 
+@pytest.mark.parametrize("mode", ["native", "parked"])
+def test_runners_that_are_killed_tell_each_end_once(jobs, site, mode):
+    """Killed again and again amid their work: each job completes once in row and log alike."""
+    site.migrate()
+    make_tables(site)
+    for number in range(JOBS_TO_DO):
+        site.add(HOOK, envelope("brief", {"number": number}, job_id=str(number)), at=DUE)
+    command = ("run", "--handlers", "jobs:handlers", "--lease", "1", "--heartbeat", "1", "--force")
+
+    def completed() -> int:
+        return site.statuses().get("complete", 0)
+
+    for killed_at in (4, 20, 40, 60):
+        runner = jobs.start(*command, RUNNER_MODE=mode)
+        until(lambda least=killed_at: completed() >= least)
+        runner.kill()
+        runner.communicate()
+    assert completed() < JOBS_TO_DO - 10  # each was killed at work
+    never = [number for number in range(JOBS_TO_DO) if number % 40 == 7]
+
+    def rest() -> bool:
+        jobs(*command, RUNNER_MODE=mode)
+        return completed() == JOBS_TO_DO - len(never)
+
+    until(rest, 60)
+    ends = [line["job_id"] for line in told(site) if line["status"] == "completed"]
+    assert sorted(map(int, ends)) == [n for n in range(JOBS_TO_DO) if n not in never]
+    retried = site.own("attempts", "outcome = 'retried'")
+    assert story(site).count("failed") == story(site).count("retrying") == len(retried)
+    assert {row["error"] for row in retried} >= {"ValueError", "expired"}
+    assert told(site, "dead_letters") == []
+
+
 def test_status_has_the_job_manager_s_keys(jobs, site):
     """With and without handlers, tables or anything at all."""
     jobs("migrate")
@@ -109,10 +150,16 @@ def test_status_has_the_job_manager_s_keys(jobs, site):
     site.add(HOOK, envelope("nobodys"), at=DUE, group="wpkite-jobs")
     jobs(*RUN)
     stats = json.loads(jobs("status", "--json", "--handlers", "jobs:handlers").stdout)["jobs"]
-    assert stats.pop("avg_duration").keys() == {"sync_product", "slow", "points", "broken_points"}
+    assert stats.pop("avg_duration").keys() == {
+        "sync_product",
+        "brief",
+        "slow",
+        "points",
+        "broken_points",
+    }
     assert stats == {
         "pending": 1, "in_progress": 0, "completed": 1, "failed": 2, "dead_letters": 2,
-        "failure_rate": {"sync_product": 50.0, "slow": 0.0, "points": 0.0, "broken_points": 0.0},
+        "failure_rate": {"sync_product": 50.0, "brief": 0.0, "slow": 0.0, "points": 0.0, "broken_points": 0.0},
     }  # fmt: skip
     make_tables(site)
     stats = json.loads(jobs("status", "--json").stdout)["jobs"]
@@ -128,11 +175,8 @@ def test_handlers_shows_types(jobs):
     )
     facts = json.loads(jobs("handlers", "--json", "--handlers", "jobs:handlers").stdout)
     assert [fact["job_type"] for fact in facts] == [
-        "sync_product",
-        "slow",
-        "points",
-        "broken_points",
-    ]
+        "sync_product", "brief", "slow", "points", "broken_points",
+    ]  # fmt: skip
     assert {fact["hook"] for fact in facts} == {HOOK}
 
 
