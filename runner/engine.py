@@ -21,11 +21,12 @@ from runner.executors.threads import Threads
 from runner.operations.report import due_count
 from runner.operations.worker import Worker
 from runner.sources.action_scheduler import ActionScheduler
+from runner.sources.job_tables import JobTables
 from runner.sources.journal import Journal
 from runner.sources.leases import Registration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from runner.app import App, Progress
     from runner.config import Settings
@@ -76,7 +77,7 @@ def drain(
         partial(_place_beside, app, settings, stop, tell), app.handlers, stop, app.clock, tell
     )
     worker = Worker(
-        source(database, site, ownership),
+        source(database, site, ownership, app.handlers.job_hooks, tell),
         executor,
         app.handlers,
         limits,
@@ -156,7 +157,14 @@ def _place_beside(
     return made
 
 
-def source(database: Database, site: Site, ownership: Native) -> ActionScheduler:
-    """The site's queue."""
-    journal = Journal(ownership.queries, site.zone, site.log_charset)
-    return ActionScheduler(database, ownership.queries, ownership, journal)
+def source(
+    database: Database,
+    site: Site,
+    ownership: Native,
+    job_hooks: Sequence[str] = (),
+    tell: Callable[[str], object] = on_stderr,
+) -> ActionScheduler:
+    """The site's queue. Where jobs are run, the job manager's tables are looked for once."""
+    jobs = JobTables.of(database, site, tell) if job_hooks else None
+    journal = Journal(ownership.queries, site.zone, site.log_charset, jobs)
+    return ActionScheduler(database, ownership.queries, ownership, journal, job_hooks)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 from runner import config
 from runner.core.clock import SystemClock
 from runner.core.errors import EnqueueError
+from runner.core.jobs import HOOK
 from runner.core.model import Status
 from runner.core.new_action import NewAction
+from runner.operations.dispatch import Dispatch
 from runner.operations.enqueue import Enqueue
 from runner.operations.lookup import Lookup, Wanted
 from runner.site import check_prefix, discover
@@ -17,7 +19,7 @@ from runner.storage.db import Database
 from runner.storage.drivers import driver_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from compat.args import Args
     from runner.core.new_action import Date, Unique
@@ -55,9 +57,10 @@ class Queue:
     A date is epoch seconds (int) or an aware datetime; `priority` 0 to 255, lower runs first.
     """
 
-    def __init__(self, database: Database, site: Site) -> None:
+    def __init__(self, database: Database, site: Site, *, jobs_hook: str = HOOK) -> None:
         self._database = database
         self._enqueue = Enqueue(database, site)
+        self._dispatch = Dispatch(database, site, self._enqueue, jobs_hook)
         self._lookup = Lookup(database, site)
 
     @classmethod
@@ -72,14 +75,15 @@ class Queue:
         """Connects. What is not given is found where the command line finds it; unlike there,
         `dsn` may hold the password. `site` names one of runner.toml's. Raises RunnerError with
         what to do."""
-        given = {"dsn": dsn, "wp_path": wp_path, "table_prefix": prefix}
+        given = {"dsn": dsn, "wp_path": wp_path, "table_prefix": prefix, "jobs_hook": None}
         resolved = config.resolve(given, os.environ, site=site, arguments=True)
         found = config.find(resolved, os.environ, config.working_folder())
         tables = check_prefix(found.prefix)
         driver = driver_of(found.dsn, tables.plain("actions"))
         database = Database(driver, SystemClock(), patience=PATIENCE)
         try:
-            return cls(database, discover(database, tables))
+            site_ = discover(database, tables)
+            return cls(database, site_, jobs_hook=resolved.settings.jobs_hook)
         except BaseException:
             database.close()
             raise
@@ -166,6 +170,22 @@ class Queue:
             hook, args, at=start, cron=expression, group=group, priority=priority, unique=unique
         )
         return self._enqueue.one(new, connection=connection)
+
+    def dispatch(
+        self,
+        type: str,  # noqa: A002  the envelope's own word
+        payload: Mapping[Any, Any] | Sequence[Any] = (),
+        *,
+        delay: float = 0,
+        priority: float = 10,
+        connection: Any = None,
+    ) -> int:
+        """A job of the WPKite job manager for a handler made with `@handlers.job`, to run as soon
+        as possible or `delay` seconds from now: its envelope under the hook of the setting
+        `jobs_hook`, in the group wpkite-jobs. Returns the action's id."""
+        return self._dispatch.one(
+            type, payload, delay=delay, priority=priority, connection=connection
+        )
 
     def many(self, actions: Iterable[NewAction], *, connection: Any = None) -> Ids:
         """Creates up to 10,000 actions of any kind with few statements, all or none; ids in

@@ -23,6 +23,9 @@ OWN_TABLES = (
 )  # fmt: skip
 """The runner's own, made by `runner migrate`."""
 
+JOB_TABLES = {"job_log": "wpkite_job_log", "job_letters": "wpkite_dead_letters"}
+"""The WPKite job manager's, which a site may have."""
+
 OWN_SCHEMA = 3
 """Number of the newest migration in `sql/schema`."""
 
@@ -42,6 +45,7 @@ class Tables:
     def identifiers(self) -> dict[str, str]:
         names = {table: f"`{self.plain(table)}`" for table in TABLES}
         names |= {table: f"`{self.own(table)}`" for table in OWN_TABLES}
+        names |= {key: f"`{self.prefix}{table}`" for key, table in JOB_TABLES.items()}
         names |= {"attempts_index": f"`{self.own('attempt_index')}`"}
         return names | {"options": f"`{self.prefix}options`"}
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",
     "dead-letter": "List, replay, discard and export what failed for good.",
+    "job": "Create jobs of the WPKite job manager.",
     "worker": "Show who works on this site.",
     "clean": "Delete old finished actions and their logs.",
     "purge": "Delete finished actions by hook, group, status, age or number; orphaned log lines.",

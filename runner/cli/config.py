@@ -89,6 +89,8 @@ def _shown(setting: Setting, given: Given) -> str:
         return "***"
     if setting.name == "dsn":
         return _masked(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return ",".join(map(str, value)) if setting.name == "queues" else ", ".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -30,24 +30,28 @@ Example:
 def command(*, as_json: bool, **flags: Any) -> None:
     """Show which hooks are handled, by what, and how they are retried. Needs no database."""
     loaded, _ = load_handlers(resolved(flags), required=True)
+    shown = [_facts(handler, loaded) for handler in loaded if handler.hook not in loaded.job_hooks]
+    jobs = {f"job {handler.hook}": _facts(handler, loaded, job=True) for handler in loaded.jobs}
     if as_json:
-        click.echo(json.dumps([_facts(handler, loaded) for handler in loaded]))
+        click.echo(json.dumps([*shown, *jobs.values()]))
         return
-    width = max(len(hook) for hook in loaded.hooks) + 2
-    for handler in loaded:
-        facts = _facts(handler, loaded)
-        click.echo(f"{handler.hook:<{width}}{facts['handler']}")
-        click.echo(f"{'':<{width}}{facts['retries']}; killed after {handler.timeout:g} s")
-        if handler.retry.attempts > 1 and (words := _errors(facts)):
+    named = {facts["hook"]: facts for facts in shown} | jobs
+    width = max(len(name) for name in named) + 2
+    for name, facts in named.items():
+        click.echo(f"{name:<{width}}{facts['handler']}")
+        click.echo(f"{'':<{width}}{facts['retries']}; killed after {facts['timeout']:g} s")
+        if facts["attempts"] > 1 and (words := _errors(facts)):
             click.echo(f"{'':<{width}}{words}")
         if words := _around(facts):
             click.echo(f"{'':<{width}}{words}")
 
 
-def _facts(handler: Handler, loaded: Handlers) -> dict[str, Any]:
-    around = {m: [c.name for c in loaded.callbacks(m, handler.hook)] for m in MOMENTS}
+def _facts(handler: Handler, loaded: Handlers, *, job: bool = False) -> dict[str, Any]:
+    hook, type_ = (", ".join(loaded.job_hooks), handler.hook) if job else (handler.hook, None)
+    around = {m: [c.name for c in loaded.callbacks(m, hook, type_)] for m in MOMENTS}
     return {
-        "hook": handler.hook,
+        "hook": hook,
+        "job_type": type_,
         "handler": f"{handler.function.__module__}.{handler.signature.text}",
         "attempts": handler.retry.attempts,
         "retries": _retries(handler.retry),

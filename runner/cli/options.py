@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from runner.app import App
-from runner.config import Resolved, definitions, find, resolve, working_folder
+from runner.config import Resolved, definitions, find, job_hooks, resolve, working_folder
 from runner.core.errors import ConfigError, UsageError
 from runner.handlers import Handlers, loading
 
@@ -108,7 +108,7 @@ def load_handlers(found: Resolved, *, required: bool) -> tuple[Handlers, list[st
             " `handlers` is a runner.Handlers object in your module"
         )
     with contextlib.redirect_stdout(sys.stderr):  # ours alone, for --json's sake
-        loaded = loading.load(names)
+        loaded = loading.load(names, job_hooks(found.settings))
     if required and not loaded:
         raise ConfigError(f"no hook is registered in {', '.join(names)}: nothing could be run")
     return loaded, names

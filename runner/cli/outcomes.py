@@ -43,7 +43,7 @@ def sentence(event: Event) -> str:
 
 
 def _about(action: Action, what: str) -> str:
-    return printable(f"action {action.id} ({action.hook}) {what}")
+    return printable(f"action {action.id} ({action.key}) {what}")
 
 
 def _outcome(outcome: Outcome) -> str:
@@ -83,6 +83,7 @@ def _identity(action: Action, queue: str) -> dict[str, Any]:
     return {
         "action_id": action.id,
         "hook": action.hook,
+        "job_type": action.type or None,
         "group": action.group or None,
         "queue": queue or None,
         "attempt": action.attempt,

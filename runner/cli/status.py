@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +11,15 @@ import click
 from runner.cli import printable
 from runner.cli.moments import duration
 from runner.cli.options import make_app, resolved, settings_options
+from runner.core.jobs import HOOK, PHP_HOOK
+from runner.operations.job_report import JobReport
 from runner.operations.report import snapshot
 
 if TYPE_CHECKING:
+    from runner.handlers import Handlers
     from runner.operations.report import Snapshot
+    from runner.site import Site
+    from runner.storage.db import Database
 
 EPILOG = """\b
 Examples:
@@ -30,7 +36,15 @@ def command(*, as_json: bool, **flags: Any) -> None:
     app = make_app(resolved(flags), required=False)
     with app.open() as (database, site):
         shown = snapshot(database, site, app.handlers.hooks)
-    click.echo(json.dumps(shown.as_json()) if as_json else _text(shown))
+        jobs = _jobs(database, site, app.handlers) if as_json else None
+    click.echo(json.dumps(shown.as_json() | {"jobs": jobs}) if as_json else _text(shown))
+
+
+def _jobs(database: Database, site: Site, handlers: Handlers) -> dict[str, Any]:
+    """The WPKite job manager's figures."""
+    hooks = dict.fromkeys((*handlers.job_hooks, HOOK, PHP_HOOK))
+    types = [job.hook for job in handlers.jobs]
+    return asdict(JobReport(database, site, hooks=[*hooks], types=types).stats())
 
 
 def _text(shown: Snapshot) -> str:

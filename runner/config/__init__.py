@@ -3,7 +3,7 @@
 from runner.config.database import Connection, find
 from runner.config.files import working_folder
 from runner.config.layers import Given, Rank, Resolved, resolve
-from runner.config.settings import MODES, Setting, Settings, definitions
+from runner.config.settings import MODES, Setting, Settings, definitions, job_hooks
 
 __all__ = [
     "MODES",
@@ -15,6 +15,7 @@ __all__ = [
     "Settings",
     "definitions",
     "find",
+    "job_hooks",
     "resolve",
     "working_folder",
 ]

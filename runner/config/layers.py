@@ -330,6 +330,8 @@ class _Toml:
             return None
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return ",".join(value)
+        if isinstance(value, bool) and isinstance(setting.default, bool):
+            return str(value).lower()
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return self._path(value) if setting.metavar in {"DIR", "FILE"} else str(value)
         self._wrong.append(f"{self._named(key)} is no text, number or list of texts")

@@ -10,9 +10,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from compat.action_scheduler import TIMEOUT
+from compat.action_scheduler import LONGEST_HOOK, TIMEOUT
 from compat.tables import PREFIX
 from runner.core.errors import ConfigError
+from runner.core.jobs import HOOK, PHP_HOOK
 from runner.core.queues import WorkerQueue
 from runner.core.queues import parse as parse_queues
 from runner.storage.dsn import TLS, parse
@@ -97,6 +98,18 @@ def _names(text: str) -> tuple[str, ...]:
     if not names:
         raise ValueError("names, with commas between")
     return names
+
+
+def _hook(text: str) -> str:
+    if not text or len(text) > LONGEST_HOOK:
+        raise ValueError(f"the name of a hook, {LONGEST_HOOK} characters at most")
+    return text
+
+
+def _yes(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text.lower() == "true"
 
 
 def _choice(text: str, choices: tuple[str, ...]) -> str:
@@ -203,6 +216,14 @@ class Settings:
         "handlers", "Where your Handlers object is; may be repeated (default: what installed"
         " packages offer).", metavar="MODULE:NAME", repeated=True,
     )  # fmt: skip
+    jobs_hook: str = _define(
+        HOOK, "jobs", "Hook of the jobs that Python runs: their envelopes are enqueued under it,"
+        " from PHP too.", _hook, metavar="HOOK", flag="",
+    )  # fmt: skip
+    jobs_all_types: bool = _define(
+        False, "jobs", f"true says that Python runs every type of job, so that {PHP_HOOK} is"
+        " Python's as well.", _yes, metavar="true|false", flag="",
+    )  # fmt: skip
     mode: str = _chosen(
         "auto", "run", MODES,
         "native says that PHP's runner is off, parked works beside it; auto is parked where the"
@@ -270,6 +291,12 @@ class Settings:
         False, "run", "Run although another run is at work on this site.", bool,
         flag_only=True, switch=True,
     )  # fmt: skip
+
+
+def job_hooks(settings: Settings) -> tuple[str, ...]:
+    """The hooks whose actions are envelopes of ours."""
+    hooks = [settings.jobs_hook, *([PHP_HOOK] if settings.jobs_all_types else [])]
+    return tuple(dict.fromkeys(hooks))
 
 
 @cache

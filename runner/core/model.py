@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from compat.schedules import Schedule
+    from runner.core.jobs import Envelope
 
 
 class Status(StrEnum):
@@ -25,7 +26,7 @@ class Action:
     """One row of the queue, as it was when claimed.
 
     `attempts` counts the begins before this one. `args_text` is the JSON as stored; it has been
-    proved readable.
+    proved readable. `job` is the envelope in it, of a hook that runs jobs.
     """
 
     id: int
@@ -36,11 +37,22 @@ class Action:
     group: str
     priority: int
     attempts: int
+    job: Envelope | None = None
 
     @property
     def attempt(self) -> int:
-        """Number of the attempt that begins now, from 1."""
-        return self.attempts + 1
+        """Number of the attempt that begins now, from 1, with those of a job before this row."""
+        return self.attempts + 1 + (self.job.attempt if self.job else 0)
+
+    @property
+    def type(self) -> str | None:
+        """The job's type, empty where it names none; None where it is no job."""
+        return self.job.type if self.job else None
+
+    @property
+    def key(self) -> str:
+        """What runs alike: the hook, or the job's type."""
+        return self.hook if self.job is None else f"{self.hook}/{self.job.type}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ _CONTROL = {Retry: "retry", Snooze: "snooze", Fail: "fail", Cancel: "cancel"}
 class Job:
     """What a process must know to call a handler; plain values, sent as JSON. With `why` the
     action has failed for good, and its `on_dead_letter` functions are called instead. `claim` and
-    `marked_ahead` are the receipt's."""
+    `marked_ahead` are the receipt's, `type` and `job_id` the envelope's, where there is one."""
 
     id: int
     hook: str
@@ -53,6 +53,8 @@ class Job:
     why: str | None = None
     claim: int = 0
     marked_ahead: bool = False
+    type: str | None = None
+    job_id: str = ""
 
     @classmethod
     def of(cls, action: Action, receipt: Receipt, why: str | None = None) -> Job:
@@ -66,6 +68,8 @@ class Job:
             why,
             receipt.claim,
             receipt.marked_ahead,
+            action.type,
+            action.job.job_id if action.job else "",
         )
 
     def message(self) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def _call(
     handlers: Handlers, job: Job, cancelled: Callable[[], bool], settling: Settling | None
 ) -> HandlerFailure | None:
     try:
-        handler = handlers[job.hook]
+        handler = handlers.find(job)
         positional, named = handler.signature.bind(decode(job.args_text, None))
         context = _context(handler, job, cancelled, settling)
         if handler.signature.takes_context:
@@ -105,7 +109,7 @@ def _call(
         return HandlerFailure("unbound", str(error))
     except BaseException as error:  # noqa: BLE001  whatever it is, the action failed
         return failure(error)
-    _tell(handlers, BEFORE, context)
+    _tell(handlers, BEFORE, job, context)
     try:
         with SoftDeadline(handler.soft_timeout):
             result = handler.function(*positional, **named)
@@ -115,25 +119,25 @@ def _call(
     except BaseException as error:  # noqa: BLE001  sys.exit in a handler is a failed action
         told = _classified(failure(error), error, handler, job)
         if told.kind == "error":
-            _tell(handlers, ON_ERROR, context, error)
+            _tell(handlers, ON_ERROR, job, context, error)
         return told
-    _tell(handlers, AFTER, context)
+    _tell(handlers, AFTER, job, context)
     return None
 
 
 def _bury(handlers: Handlers, job: Job) -> HandlerFailure | None:
     """Tells of an action that has failed for good."""
     try:
-        context = _context(handlers[job.hook], job, never, None)
+        context = _context(handlers.find(job), job, never, None)
     except BaseException as error:  # noqa: BLE001  its hook is gone since, say
         return failure(error)
-    _tell(handlers, ON_DEAD_LETTER, replace(context, timeout=DEAD_LETTER_TIMEOUT), job.why)
+    _tell(handlers, ON_DEAD_LETTER, job, replace(context, timeout=DEAD_LETTER_TIMEOUT), job.why)
     return None
 
 
-def _tell(handlers: Handlers, moment: str, context: Context, *about: object) -> None:
+def _tell(handlers: Handlers, moment: str, job: Job, context: Context, *about: object) -> None:
     """Calls the site's functions for that moment, each whatever became of the others."""
-    for told in handlers.callbacks(moment, context.hook):
+    for told in handlers.callbacks(moment, job.hook, job.type):
         try:
             _finish(told.function(context, *about))
         except BaseException as mistake:  # noqa: BLE001  the outcome must not depend on it
@@ -235,6 +239,8 @@ def _context(
         max_attempts=handler.retry.attempts,
         scheduled_at=at,
         timeout=handler.timeout,
+        job_type=job.type or "",
+        job_id=job.job_id,
         # A settled action's row is no longer ours: that is no wish of anybody's.
         asked=lambda: cancelled() and not (settling and settling.done),
         settle=settling.begin if settling else outside,

@@ -61,7 +61,7 @@ class DeadLetters:
         if not isinstance(event, Settled) or not isinstance(event.settlement.outcome, Dead):
             return
         action, outcome = event.settlement.action, event.settlement.outcome
-        if not self._handlers.callbacks(ON_DEAD_LETTER, action.hook):
+        if not self._handlers.callbacks(ON_DEAD_LETTER, action.hook, action.type):
             return
         self._letters.put((action, outcome.why))
         if self._thread is None:

@@ -147,7 +147,7 @@ class Processes:
         if not self._idle():
             raise NotReady(str(self._refusal or "no handler process is ready"))
         child = self._idle()[0]
-        timeout = self._handlers[action.hook].timeout if why is None else DEAD_LETTER_TIMEOUT
+        timeout = self._handlers.find(action).timeout if why is None else DEAD_LETTER_TIMEOUT
         child.start(action, receipt, timeout, self._clock.monotonic(), why)
         return child
 

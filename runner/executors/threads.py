@@ -86,7 +86,7 @@ class Threads:
     def submit(self, action: Action, receipt: Receipt = NO_RECEIPT, why: str | None = None) -> None:
         """Starts the action's handler in an idle thread; there must be room. With `why`, its
         `on_dead_letter` functions instead."""
-        timeout = self._handlers[action.hook].timeout if why is None else DEAD_LETTER_TIMEOUT
+        timeout = self._handlers.find(action).timeout if why is None else DEAD_LETTER_TIMEOUT
         self._idle()[0].start(
             Job.of(action, receipt, why), action, timeout, self._clock.monotonic()
         )

@@ -33,7 +33,8 @@ class Context:
 
     `attempt` is the number of this try, from 1, of `max_attempts`. `scheduled_at` is the aware
     UTC time of this instance, None for an async action. `timeout` is in seconds: when it is
-    over, the process that runs the handler is killed. `asked` is how `cancelled` finds out, and
+    over, the process that runs the handler is killed. Of a job, `job_type` and `job_id` are its
+    envelope's, else they are empty. `asked` is how `cancelled` finds out, and
     `settle` what `settling` calls.
     """
 
@@ -44,6 +45,8 @@ class Context:
     max_attempts: int
     scheduled_at: datetime | None
     timeout: float
+    job_type: str = ""
+    job_id: str = ""
     asked: Callable[[], bool] = field(default=never, repr=False, compare=False)
     settle: Callable[[], AbstractContextManager[Any]] = field(
         default=outside, repr=False, compare=False

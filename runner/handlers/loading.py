@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "wp_action_runner.handlers"
 
 
-def load(names: Sequence[str]) -> Handlers:
-    """Imports every named registry and joins them. The working folder is importable.
+def load(names: Sequence[str], job_hooks: Sequence[str] = ()) -> Handlers:
+    """Imports every named registry and joins them. The working folder is importable. Actions of
+    `job_hooks` are jobs, where types of them are registered.
 
     Raises HandlerError, in one line, for whatever goes wrong while importing.
     """
@@ -31,6 +32,7 @@ def load(names: Sequence[str]) -> Handlers:
     for name in names:
         joined.include(_one(name))
     joined.check_callbacks()
+    joined.own_jobs(job_hooks)
     return joined
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
+from runner.core.jobs import GROUP
 from runner.core.queues import NAME
 from runner.core.retry import ON_CRASH, RetryPolicy
+from runner.handlers import jobs
 from runner.handlers.binding import Signature, name_of
 from runner.handlers.callbacks import (
     AFTER,
@@ -22,11 +24,25 @@ from runner.handlers.callbacks import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Protocol
 
     Classifier = Callable[[BaseException], str | float | None]
     Errors = tuple[type[BaseException] | str, ...]
 
+    class Called(Protocol):
+        """What is called: an action, or what a child is told of one."""
+
+        @property
+        def hook(self) -> str: ...
+
+        @property
+        def type(self) -> str | None: ...
+
+
 Function = TypeVar("Function", bound="Callable[..., Any]")
+
+UNKNOWN = ""
+"""The job type that nobody has registered."""
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds: as long as Action Scheduler lets an action run before it calls it failed."""
@@ -34,8 +50,9 @@ DEFAULT_TIMEOUT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One hook's callable. Both times are in seconds from its start: after `soft_timeout`
-    SoftTimeout is raised in it, after `timeout` its process is killed.
+    """One hook's callable, or one job type's: then `hook` is the type. Both times are in seconds
+    from its start: after `soft_timeout` SoftTimeout is raised in it, after `timeout` its process is
+    killed.
 
     `classify` is asked about each error, in that process: "retry", "permanent", a number of
     seconds after which to retry, or None to leave it to `retry`.
@@ -77,6 +94,8 @@ class Handlers:
     classify: Classifier | None = None
     _by_hook: dict[str, Handler] = field(default_factory=dict)
     _callbacks: list[Callback] = field(default_factory=list)
+    _jobs: dict[str, Handler] = field(default_factory=dict)
+    job_hooks: tuple[str, ...] = field(default=(), init=False)
 
     def on(
         self,
@@ -135,6 +154,74 @@ class Handlers:
         if not hooks or not all(isinstance(hook, str) for hook in hooks):
             raise HandlerError("on() wants the name of a hook: @handlers.on('my_hook')")
         return register
+
+    def job(
+        self,
+        *types: str,
+        max_retries: int = 3,
+        base_delay: float = 60,
+        timeout: float | None = None,
+        retryable: bool = True,
+        **options: Any,
+    ) -> Callable[[Function], Function]:
+        """Registers the decorated callable for one or more types of jobs.
+
+        The numbers are those of WPKite_Job_Manager::register(): `max_retries` tries after the
+        first, `base_delay` seconds before the first of them and twice as long before each further
+        one; none at all when it is not `retryable`. The other options are those of `on`, but for
+        `retry`, `group` and `queue`. The payload is bound by name, where its keys are parameters;
+        one parameter that is none of its keys takes it whole.
+
+        Raises HandlerError as `on` does.
+        """
+        if not types:
+            raise HandlerError("job() wants the name of a type: @handlers.job('sync_product')")
+
+        def register(function: Function) -> Function:
+            for type_ in types:
+                label = jobs.check(type_, options)
+                retry = jobs.policy(label, max_retries, base_delay, retryable=retryable)
+                alone = replace(self, _by_hook={})
+                try:
+                    alone.on(type_, retry=retry, timeout=timeout, **options)(function)
+                except HandlerError as error:
+                    raise HandlerError(str(error).replace(f"hook {type_}", label, 1)) from error
+                signature = jobs.PayloadSignature.of(function)
+                self._add_job(replace(alone[type_], signature=signature))
+            return function
+
+        return register
+
+    def _add_job(self, handler: Handler) -> None:
+        if other := self._jobs.get(handler.hook):
+            raise HandlerError(
+                f"job type {handler.hook} has two handlers: {other.name} and {handler.name}"
+            )
+        self._jobs[handler.hook] = handler
+
+    def own_jobs(self, hooks: Sequence[str]) -> None:
+        """Actions of these hooks are envelopes of its job types, where it has any. Raises
+        HandlerError for a hook that has a handler: it would have two owners."""
+        if not self._jobs:
+            return
+        longest = max(handler.timeout for handler in self._jobs.values())
+        for hook in hooks:
+            if other := self._by_hook.get(hook):
+                raise HandlerError(
+                    f"hook {hook} runs jobs (settings jobs_hook and jobs_all_types), and"
+                    f" {other.name} handles it too: leave one out"
+                )
+            self._by_hook[hook] = Handler(
+                hook, jobs.run_job, RetryPolicy.never(), longest, Signature.of(jobs.run_job),
+                queue=GROUP,
+            )  # fmt: skip
+        self.job_hooks = tuple(hooks)
+
+    def find(self, action: Called) -> Handler:
+        """The handler of an action: its hook's, or its job type's."""
+        if action.type is None:
+            return self._by_hook[action.hook]
+        return self._jobs.get(action.type) or _unregistered(action.type)
 
     def _policy(
         self,
@@ -204,16 +291,17 @@ class Handlers:
 
         return register
 
-    def callbacks(self, moment: str, hook: str) -> list[Callback]:
-        """What is to be called at that moment for that hook, in order."""
+    def callbacks(self, moment: str, hook: str, type_: str | None = None) -> list[Callback]:
+        """What is to be called at that moment for that hook, or for that job type, in order."""
+        name = hook if type_ is None else type_ if type_ in self._jobs else UNKNOWN
         return [
-            c for c in self._callbacks if c.moment == moment and (not c.hooks or hook in c.hooks)
+            c for c in self._callbacks if c.moment == moment and (not c.hooks or name in c.hooks)
         ]
 
     def check_callbacks(self) -> None:
         """Raises HandlerError for a callback of a hook that has no handler: a slip of the pen."""
         for found in self._callbacks:
-            if unknown := (found.hooks or frozenset()) - self._by_hook.keys():
+            if unknown := (found.hooks or frozenset()) - self._names():
                 raise HandlerError(
                     f"{found.moment} {found.name}: there is no handler for hook {min(unknown)}"
                 )
@@ -223,9 +311,14 @@ class Handlers:
         HandlerError for a hook that is in both."""
         for handler in other:
             self._add(handler)
-        if other.hooks:
-            hooks = frozenset(other.hooks)
+        for job in other.jobs:
+            self._add_job(job)
+        if hooks := other._names():
             self._callbacks += [replace(c, hooks=c.hooks or hooks) for c in other._callbacks]
+
+    def _names(self) -> frozenset[str]:
+        """What its callbacks may be for: its hooks and job types, and whatever type nobody has."""
+        return frozenset({*self._by_hook, *self._jobs, *([UNKNOWN] if self._jobs else [])})
 
     def only(self, hooks: Sequence[str]) -> Handlers:
         """The handlers of these hooks. Raises HandlerError for a hook that has none."""
@@ -234,7 +327,14 @@ class Handlers:
                 known = ", ".join(self._by_hook) or "none"
                 raise HandlerError(f"there is no handler for hook {hook} (there are: {known})")
         chosen = {hook: self._by_hook[hook] for hook in hooks}
-        return replace(self, _by_hook=chosen, _callbacks=[*self._callbacks])
+        found = replace(self, _by_hook=chosen, _callbacks=[*self._callbacks])
+        found.job_hooks = self.job_hooks
+        return found
+
+    @property
+    def jobs(self) -> tuple[Handler, ...]:
+        """The handlers of its job types."""
+        return tuple(self._jobs.values())
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -248,6 +348,12 @@ class Handlers:
 
     def __len__(self) -> int:
         return len(self._by_hook)
+
+
+def _unregistered(type_: str) -> Handler:
+    """Refuses whatever it is called with, for good."""
+    signature = jobs.unregistered(type_)
+    return Handler(type_, jobs.run_job, RetryPolicy.never(), DEFAULT_TIMEOUT, signature)
 
 
 def _check(

@@ -14,7 +14,7 @@ class Claimed:
 
     `waiting` has not begun; `ahead` is written as begun and not yet handed to the executor;
     `marked` are the ids of a window, whose start is not in the log yet; `running` maps an id to
-    its hook and the monotonic time it was handed over; `outcomes` are judged and not yet recorded.
+    its key and the monotonic time it was handed over; `outcomes` are judged and not yet recorded.
     `late` says that the window ends here, `stranded` that no place is left for what waits.
     """
 

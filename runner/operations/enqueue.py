@@ -18,7 +18,7 @@ from runner.storage.borrowed import borrow
 from runner.storage.queries import Queries, chunks, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from runner.site import Site
     from runner.storage.db import Database, Transaction
@@ -39,6 +39,7 @@ _SLUGS = 100
 _ASCII = ("schedule", "args", "extended")
 
 Row = dict[str, object]
+Ids = list[int | None]
 
 
 class Enqueue:
@@ -65,11 +66,18 @@ class Enqueue:
         """The new action's id, or None for a duplicate of a unique one."""
         return self.many([new], connection=connection)[0]
 
-    def many(self, news: Iterable[NewAction], *, connection: Any = None) -> list[int | None]:
+    def many(
+        self,
+        news: Iterable[NewAction],
+        *,
+        connection: Any = None,
+        also: Callable[[Transaction, Ids], object] | None = None,
+    ) -> Ids:
         """The same for many, in their order; all or none. Raises EnqueueError beyond MOST.
 
-        With a `connection` of the caller's, everything is written in the transaction that is
-        open there, and the driver's own errors are raised.
+        `also` writes in the same transaction, given the ids. With a `connection` of the caller's,
+        everything is written in the transaction that is open there, and the driver's own errors
+        are raised.
         """
         wanted = list(news)
         if not all(isinstance(new, NewAction) for new in wanted):
@@ -84,10 +92,10 @@ class Enqueue:
         missing = [slug for slug in slugs if groups[slug] is None]
         if connection is None:
             _place(rows, groups | self._create_groups(missing))
-            return self._database.unit(_Writing(self._queries, rows, log).write, tries=TRIES)
+            return self._database.unit(_Writing(self._queries, rows, log, also).write, tries=TRIES)
         with borrow(self._database, connection) as tx:
             _place(rows, groups | self._create_groups(missing, tx))
-            return _Writing(self._queries, rows, log, self._database).write(tx)
+            return _Writing(self._queries, rows, log, also, self._database).write(tx)
 
     def group(self, slug: str) -> int:
         """The id of a group, which is made if there is none."""
@@ -164,15 +172,21 @@ class _Writing:
     own connection while the unit is a caller's."""
 
     def __init__(
-        self, queries: Queries, rows: Sequence[Row], log: Row, beside: Database | None = None
+        self,
+        queries: Queries,
+        rows: Sequence[Row],
+        log: Row,
+        also: Callable[[Transaction, Ids], object] | None = None,
+        beside: Database | None = None,
     ) -> None:
         self._queries = queries
         self._rows = rows
         self._log = log
+        self._also = also
         self._beside = beside
-        self._ids: list[int | None] = []
+        self._ids: Ids = []
 
-    def write(self, tx: Transaction) -> list[int | None]:
+    def write(self, tx: Transaction) -> Ids:
         if tx.uncertain and self._is_there(tx):
             return self._ids
         self._ids = []
@@ -182,6 +196,8 @@ class _Writing:
             lines = [{**self._log, "id": id_} for id_ in ids if id_ is not None]
             tx.insert_rows(self._queries["log_created"], lines)
             self._ids += ids
+        if self._also:
+            self._also(tx, self._ids)
         return self._ids
 
     def _is_there(self, tx: Transaction) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from compat.action_scheduler import not_atomic
@@ -16,6 +17,7 @@ from runner.core.errors import DatabaseError, DatabaseGone, SettlingError, SoftT
 from runner.core.limits import peak_memory
 from runner.core.model import Attempt, Claim, Completed, Settlement, Step
 from runner.site import action_queries, check_prefix, discover
+from runner.sources.job_tables import JobTables
 from runner.sources.journal import Journal
 from runner.sources.leases import Leases, is_parked
 from runner.sources.rows import to_action
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.core.clock import Clock
+    from runner.executors.call import Job
     from runner.executors.settling import Settling
     from runner.storage.dsn import Dsn
 
@@ -44,6 +47,7 @@ class DatabaseSettler:
         self._clock = clock
         self._process = os.getpid()
         self._known: tuple[Journal, Leases | None] | None = None
+        self._knows_jobs = False
 
     @contextmanager
     def settle(self, call: Settling) -> Iterator[Any]:
@@ -64,23 +68,27 @@ class DatabaseSettler:
     def rest(self) -> None:
         self._database.rest()
 
-    def _site(self, claim: int) -> tuple[Journal, Leases | None]:
+    def _site(self, job: Job) -> tuple[Journal, Leases | None]:
         """What writes log lines and attempts here. All claims of a process are of one kind."""
-        if self._known is None:
+        jobs = job.type is not None
+        if self._known is None or (jobs and not self._knows_jobs):
             site, dialect = discover(self._database, self._tables), self._database.dialect
-            queries = action_queries(site, dialect, parked=is_parked(claim))
+            queries = action_queries(site, dialect, parked=is_parked(job.claim))
             journal = Journal(queries, site.zone, site.log_charset)
+            if jobs:
+                journal = replace(journal, jobs=JobTables.of(self._database, site))
+                self._knows_jobs = True
             self._known = journal, Leases.of(site, dialect)
         return self._known
 
     def _begin(self, call: Settling) -> Claim:
         """Opens the transaction; what the claim has lost already is not even begun."""
-        job, text = call.job, self._site(call.job.claim)[0].queries["begun"]
+        job, text = call.job, self._site(call.job)[0].queries["begun"]
         rows = self._database.begin(text, id=job.id, claim=job.claim)
         if not rows:
             self._database.roll_back()
             raise SettlingError(LOST)
-        action, now = to_action(rows[0], job.group), float(rows[0]["now"])
+        action, now = to_action(rows[0], job.group, job=job.type is not None), float(rows[0]["now"])
         return Claim(job.claim, (action,), now, self._clock.monotonic())
 
     def _turn(self, call: Settling, claim: Claim) -> Turn:
@@ -100,7 +108,7 @@ class DatabaseSettler:
             attempt.action, Completed(), call.job.marked_ahead, attempt=attempt, note=note
         )
         return Turn(
-            *self._site(claim.id), claim, Step((settlement,)), claim.database_time(monotonic)
+            *self._site(call.job), claim, Step((settlement,)), claim.database_time(monotonic)
         )
 
     def _end(self, call: Settling, turn: Turn) -> None:
@@ -114,6 +122,7 @@ class DatabaseSettler:
                 raise SettlingError(LOST) from error
             if isinstance(error, Conflict):
                 raise TooBusy(f"the database is too busy: {error}") from error
+            self._refused(call.job, error)
             raise
         except BaseException as error:  # also a soft timeout: nobody knows how far it came
             self._database.close()
@@ -122,6 +131,12 @@ class DatabaseSettler:
                 raise
             if not call.done:
                 raise DatabaseGone(f"lost in settling(), and all is undone: {error}") from error
+
+    def _refused(self, job: Job, error: Exception) -> None:
+        """Perhaps it was what is told to the job manager: the next try does without."""
+        journal = self._site(job)[0]
+        if journal.jobs:
+            journal.jobs.stop(error)
 
     def _took_place(self, turn: Turn) -> bool:
         """Whether a COMMIT without an answer was done: the action's row tells."""

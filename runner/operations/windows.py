@@ -29,7 +29,7 @@ _WEIGHT = 0.2
 
 @dataclass(slots=True)
 class Pace:
-    """Running mean of each hook's seconds, learnt in this process."""
+    """Running mean of each hook's or job type's seconds, learnt in this process."""
 
     means: dict[str, float] = field(default_factory=dict)
 
@@ -46,8 +46,8 @@ class Pace:
         has no history, or for an action that was tried before."""
         total = 0.0
         for count, action in enumerate(waiting):
-            mean = self.means.get(action.hook)
-            alone = mean is None or action.attempts or not handlers[action.hook].idempotent
+            mean = self.means.get(action.key)
+            alone = mean is None or action.attempt > 1 or not handlers.find(action).idempotent
             if alone or total + (mean or 0.0) > SPAN:
                 return max(count, 1)
             total += mean or 0.0

@@ -286,7 +286,7 @@ class Worker:
                 batch.late = True
                 return
             batch.ahead.popleft()
-            batch.running[action.id] = (action.hook, self._clock.monotonic())
+            batch.running[action.id] = (action.key, self._clock.monotonic())
             self._limits.began()
 
     def _wait(self) -> None:
@@ -339,7 +339,7 @@ class Worker:
 
     def _learn(self, batch: Claimed, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
-            hook = attempt.action.hook
+            hook = attempt.action.key
             batch.running.pop(attempt.action.id, None)
             died = attempt.failure is not None and attempt.failure.kind in _DEATHS
             overran = attempt.elapsed > self._pace.late_after(hook)
@@ -360,7 +360,7 @@ class Worker:
     def _outcome(self, attempt: Attempt, now: float) -> Outcome:
         self._limits.memory_seen = max(self._limits.memory_seen, attempt.memory)
         try:
-            handler = self._handlers[attempt.action.hook]
+            handler = self._handlers.find(attempt.action)
             return judge(attempt, handler.retry, now, on_crash=handler.on_crash)
         except (Exception, SystemExit) as error:  # noqa: BLE001  the site's own policy ends no run
             return Dead(f"its retry policy failed: {type(error).__name__}: {error}")

@@ -35,8 +35,14 @@ class ActionScheduler:
     """The queue of one site, for the hooks that have a Python handler."""
 
     def __init__(
-        self, database: Database, queries: Queries, ownership: Native, journal: Journal
+        self,
+        database: Database,
+        queries: Queries,
+        ownership: Native,
+        journal: Journal,
+        job_hooks: Collection[str] = (),
     ) -> None:
+        """Actions of `job_hooks` are jobs: their envelope is read with them."""
         self.contended = False
         self._database = database
         self._queries = queries
@@ -44,6 +50,7 @@ class ActionScheduler:
         self._journal = journal
         self._leases = ownership.leases
         self._zone = journal.zone
+        self._job_hooks = job_hooks
         self._slugs: dict[int, str] = {0: ""}
 
     def claim(
@@ -147,7 +154,8 @@ class ActionScheduler:
         self._learn_slugs(tx, rows)
         for row in rows:
             try:
-                actions.append(to_action(row, self._slugs.get(row["group_id"], "")))
+                group, job = self._slugs.get(row["group_id"], ""), row["hook"] in self._job_hooks
+                actions.append(to_action(row, group, job=job))
             except Unreadable as error:
                 broken.append((row["action_id"], str(error)))
         if broken:
@@ -215,6 +223,16 @@ class ActionScheduler:
         )
 
     def _write(self, claim: Claim, step: Step, patience: float) -> Held:
+        try:
+            return self._write_once(claim, step, patience)
+        except (DatabaseGone, TooBusy):
+            raise
+        except DatabaseError as error:
+            if not (self._journal.jobs and self._journal.jobs.gives_up(step, error)):
+                raise
+            return self._write_once(claim, step, patience)
+
+    def _write_once(self, claim: Claim, step: Step, patience: float) -> Held:
         now = claim.database_time(self._database.clock.monotonic())
         turn = Turn(self._journal, self._leases, claim, step, now)
         try:

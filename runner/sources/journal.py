@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from compat.site_time import SiteZone
+    from runner.sources.job_tables import JobTables
     from runner.storage.db import Transaction
     from runner.storage.queries import Queries
 
@@ -27,11 +28,13 @@ Line = tuple[int, str]
 @dataclass(frozen=True, slots=True)
 class Journal:
     """`charset` is the column's, as the server names it: what it cannot hold becomes a question
-    mark, since one such character in an error would make the whole settling fail."""
+    mark, since one such character in an error would make the whole settling fail. `jobs` are the
+    job manager's tables, where there are any to write."""
 
     queries: Queries
     zone: SiteZone
     charset: str = "utf8mb4"
+    jobs: JobTables | None = None
 
     def write(
         self, tx: Transaction, lines: Sequence[Line], now: float, *, matched: int | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compat.args import ArgsError, decode
 from compat.schedules import ScheduleError, read
+from runner.core.jobs import Envelope
 from runner.core.model import Action, Status
 
 if TYPE_CHECKING:
@@ -18,12 +19,13 @@ class Unreadable(ValueError):
     """The row's args or schedule cannot be read; the text says which and why."""
 
 
-def to_action(row: Row, group: str) -> Action:
-    """Reads a row. Raises Unreadable for what Action Scheduler would call corrupt."""
+def to_action(row: Row, group: str, *, job: bool = False) -> Action:
+    """Reads a row, of a `job` its envelope too. Raises Unreadable for what Action Scheduler
+    would call corrupt."""
     args, extended = row["args"], row["extended_args"]
     stored = extended if extended not in {None, "", "0"} else args  # PHP: empty()
     try:
-        decode(stored, None)
+        args = decode(stored, None)
     except ArgsError as error:
         raise Unreadable(f"its args: {error}") from error
     return Action(
@@ -35,6 +37,7 @@ def to_action(row: Row, group: str) -> Action:
         group=group,
         priority=row["priority"],
         attempts=_begins_before(row),
+        job=Envelope.of(args) if job else None,
     )
 
 

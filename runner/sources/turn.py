@@ -191,6 +191,8 @@ class Turn:
         self._journal.write(tx, lines, self._now, matched=moves[-1].rows if rides else None)
         if self._leases:
             self._leases.record(tx, self._claim, step.settled)
+        if self._journal.jobs:
+            self._journal.jobs.write(tx, step, self._now)
 
     def _send(self, tx: Transaction, moves: Sequence[_Move], *, asked: bool) -> None:
         """With `asked` the answer is waited for. Raises Unmatched when it is wrong."""

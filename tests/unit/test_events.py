@@ -88,7 +88,7 @@ def test_the_facts_of_an_outcome(outcome, failure, told):
     line = facts(Settled(Settlement(attempt.action, outcome, attempt=attempt), "mail"))
     word, level, error_class, why, at = told
     assert line == {
-        "event": "settled", "level": level, "action_id": 7, "hook": "a_hook", "group": None,
+        "event": "settled", "level": level, "action_id": 7, "hook": "a_hook", "job_type": None, "group": None,
         "queue": "mail", "attempt": 1, "outcome": word, "seconds": 1.23456, "memory": 4096,
         "error_class": error_class, "why": why, "next_at": at,
     }  # fmt: skip
@@ -106,7 +106,7 @@ def test_a_lost_action_is_told():
     event = Lost(action("a_hook", 7), "mail")
     assert sentence(event).startswith("action 7 (a_hook) was lost: another runner took it")
     assert facts(event) == {
-        "event": "lost", "level": "warning", "action_id": 7, "hook": "a_hook", "group": None,
+        "event": "lost", "level": "warning", "action_id": 7, "hook": "a_hook", "job_type": None, "group": None,
         "queue": "mail", "attempt": 1,
     }  # fmt: skip
 

@@ -125,6 +125,8 @@ def test_a_prefix_is_letters_digits_and_underscores(prefix):
         "groups": f"`{prefix}actionscheduler_groups`",
         "logs": f"`{prefix}actionscheduler_logs`",
         "options": f"`{prefix}options`",
+        "job_log": f"`{prefix}wpkite_job_log`",
+        "job_letters": f"`{prefix}wpkite_dead_letters`",
         "migrations": f"`{prefix}runner_migrations`",
         "workers": f"`{prefix}runner_workers`",
         "leases": f"`{prefix}runner_leases`",
