@@ -6,7 +6,7 @@
 INSERT INTO {dead_letters} (job_type, payload, error_message, attempts, created_at, action_id, hook,
   group_id, group_slug, priority, args, extended_args, schedule, scheduled_at, kind, error_class, traceback,
   claim_id, worker, site, replay_of)
-SELECT a.hook, NULL, :message, a.attempts, UTC_TIMESTAMP(), a.action_id, a.hook, a.group_id,
+SELECT COALESCE(:job_type, a.hook), :payload, :message, a.attempts, UTC_TIMESTAMP(), a.action_id, a.hook, a.group_id,
   COALESCE((SELECT g.slug FROM {groups} AS g WHERE g.group_id = a.group_id), ''), {priority},
   a.args, a.extended_args, a.schedule, {true_date}, :kind, :error_class, :traceback,
   :claim, :worker, :site,

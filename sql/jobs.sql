@@ -30,6 +30,10 @@ FROM {actions} WHERE group_id IN (SELECT group_id FROM {groups} WHERE slug = :sl
 -- How many wait for somebody.
 SELECT COUNT(*) AS dead FROM {job_letters} WHERE status = 'dead'
 
+-- name: own_dead_letters
+-- The same by the runner's own letters, where the site has no such table.
+SELECT COUNT(*) AS dead FROM {dead_letters} WHERE status = 'dead' AND HEX(hook) IN (:hooks_hex)
+
 -- name: tries_by_log
 -- What the tries of the last :seconds came to, by type, as the log tells it.
 SELECT job_type AS type, COUNT(CASE WHEN status = 'completed' THEN 1 END) AS completed,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
-from runner.core.jobs import GROUP
+from runner.core.jobs import GROUP, Envelope
 from runner.core.queues import NAME
 from runner.core.retry import ON_CRASH, RetryPolicy
 from runner.handlers import jobs
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Classifier = Callable[[BaseException], str | float | None]
     Errors = tuple[type[BaseException] | str, ...]
+    Args = list[Any] | dict[Any, Any]
 
     class Called(Protocol):
         """What is called: an action, or what a child is told of one."""
@@ -222,6 +223,13 @@ class Handlers:
         if action.type is None:
             return self._by_hook[action.hook]
         return self._jobs.get(action.type) or _unregistered(action.type)
+
+    def of(self, hook: str, args: Args) -> Handler:
+        """The same of an action with these args, as they are decoded."""
+        if hook not in self.job_hooks:
+            return self._by_hook[hook]
+        type_ = Envelope.of(args).type
+        return self._jobs.get(type_) or _unregistered(type_)
 
     def _policy(
         self,

@@ -91,6 +91,8 @@ class JobReport:
         dead = int(counts["ever_failed"])
         if self._tables and self._tables.letters:
             dead = int(self._one("dead_letters")["dead"])
+        elif self._migrated:
+            dead = int(self._one("own_dead_letters", hooks_hex=self._hooks)["dead"])
         tries = self._tries(self._types, DAY)
         return JobStats(
             pending=int(counts["pending"]),

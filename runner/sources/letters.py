@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import clipped
@@ -10,6 +11,7 @@ from runner.core.model import Dead
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runner.core.jobs import Envelope
     from runner.core.model import Settlement
     from runner.storage.db import Transaction
     from runner.storage.queries import Queries
@@ -41,6 +43,7 @@ class Letters:
                     kind=failure.kind if failure else "error",
                     error_class=failure.error_class if failure else "",
                     traceback=failure.traceback if failure else "",
+                    job=settlement.action.job,
                 )
 
     def bury_unreadable(
@@ -60,6 +63,7 @@ class Letters:
         kind: str,
         error_class: str = "",
         traceback: str = "",
+        job: Envelope | None = None,
     ) -> None:
         tx.later(
             self._queries["bury"],
@@ -71,4 +75,11 @@ class Letters:
             traceback=traceback,
             worker=self.worker,
             site=self._site,
+            job_type=_type(job) if job else None,
+            payload=json.dumps(job.payload) if job else None,
         )
+
+
+def _type(job: Envelope) -> str | None:
+    """What the column can hold; None where the envelope names none."""
+    return job.type.encode(errors="replace").decode()[:_LONGEST_CLASS] or None

@@ -95,7 +95,10 @@ def test_abandoned_work_is_taken_back(demo):
 def test_leases_in_a_file(demo, cli):
     """The same tables in a SQLite file: the lease decides, and every try is recorded."""
     made = cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}")
-    assert (made.stdout, made.stderr) == ("ran 0001_leases\nran 0002_parked\n", "")
+    assert (made.stdout, made.stderr) == (
+        "ran 0001_leases\nran 0002_parked\nran 0003_control\n",
+        "",
+    )
     assert cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}").stdout == "nothing to do\n"
     with demo.app.open() as (database, site):
         source = engine.source(database, site, demo.app.ownership(database, site, Settings()))

@@ -477,6 +477,22 @@ def report(runner, **options) -> JobReport:
     return JobReport(database, discover(database, check_prefix("wp_")), **options)
 
 
+def test_a_job_that_is_given_up_is_a_letter_under_its_type(site, server, either):
+    """Beside the hook and the args as they were, the letter names type and payload; an envelope
+    without a type goes by its hook."""
+    site.migrate()
+    dead = site.add(HOOK, envelope("once", {"raise": "no ☃"}), at=NOW - 60, group="wpkite-jobs")
+    nameless = site.add(HOOK, envelope(None), at=NOW - 60)
+    with server.frozen(NOW):
+        either.run()
+    letters = {letter["action_id"]: letter for letter in site.own("dead_letters")}
+    assert letters[dead]["job_type"] == "once"
+    assert json.loads(letters[dead]["payload"]) == {"raise": "no ☃"}
+    assert (letters[dead]["hook"], letters[dead]["args"]) == (HOOK, site.row(dead)["args"])
+    assert letters[nameless]["job_type"] == HOOK
+    assert "its envelope names no type" in letters[nameless]["error_message"]
+
+
 @pytest.mark.parametrize("tables", [True, False], ids=["the job manager's tables", "attempts"])
 def test_figures(site, server, runner, tables):
     """PHP's keys and rules from either source: failed tries of all, in percent; the mean of what

@@ -121,7 +121,7 @@ def _edited(text: str, app: App, heads: Sequence[Head]) -> StoredArgs:
         stored = store(args)
         for head in heads:
             if head.hook in app.handlers.hooks:
-                app.handlers[head.hook].signature.bind(args)
+                app.handlers.of(head.hook, args).signature.bind(args)
     except (ArgsError, Unbound) as error:
         raise UsageError(f"--edit-args: {error}; nothing was changed") from error
     return stored
