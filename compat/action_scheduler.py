@@ -97,6 +97,11 @@ def snoozed(why: str, at: str) -> str:
     return clipped(f"action put off via {CONTEXT} until {at} UTC{reason}")
 
 
+def locked(name: str) -> str:
+    """Ours alone: another action holds the lock that this one needs."""
+    return clipped(f"action put off via {CONTEXT} while another holds its {name}")
+
+
 def canceled(why: str) -> str:
     return clipped(f"{CANCELED} via {CONTEXT}: {why}") if why else CANCELED
 

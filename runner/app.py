@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict
 
 from runner.core.clock import SystemClock
-from runner.core.errors import Busy, DatabaseError, UsageError
+from runner.core.errors import Busy, ConfigError, DatabaseError, UsageError
 from runner.core.events import on_stderr
 from runner.core.summary import Summary
 from runner.operations.safety import check_mode, parks
-from runner.site import action_queries, check_prefix, discover
+from runner.site import action_queries, check_prefix, discover, identifiers
+from runner.sources.gates import Gates
 from runner.sources.leases import Leases
 from runner.sources.ownership import Chosen, Native
 from runner.sources.parked import Parked, ParkedChosen
@@ -138,13 +139,22 @@ class App:
         ids: Sequence[int] | None = None,
     ) -> Native:
         """Which rows are ours: those of the hooks that have a handler here."""
-        leases = Leases.of(site, database.dialect, settings.lease)
+        throttles = self.handlers.throttles()
+        leases = Leases.of(site, database.dialect, settings.lease, throttles.keys())
+        if throttles and leases is None:
+            raise ConfigError(
+                "limits (rate, concurrency, lock) need the runner's own tables: `runner migrate`"
+            )
         beside_php = leases is not None and parks(settings.mode, site)
         queries = action_queries(site, database.dialect, parked=beside_php)
         hooks = self.handlers.hooks
+        gates = None
+        if leases:
+            texts = Queries("gates.sql", database.dialect, identifiers(site, database.dialect))
+            gates = Gates(texts, throttles, leases.locks, chosen=ids is not None)
         if ids is not None:
             chosen = ParkedChosen if beside_php else Chosen
-            return chosen(queries, hooks, ids, expiry=settings.expiry, leases=leases)
+            return chosen(queries, hooks, ids, expiry=settings.expiry, leases=leases, gates=gates)
         indexed = site.shape.claim_index is not None
         filters = _Filters(
             groups=_group_ids(database, queries, settings.groups, must_exist=True),
@@ -158,10 +168,17 @@ class App:
                 leases=leases,
                 parks=site.installed.hooks if site.installed else None,
                 indexed=indexed,
+                gates=gates,
                 **filters,
             )
         return Native(
-            queries, hooks, expiry=settings.expiry, urgent=indexed, leases=leases, **filters
+            queries,
+            hooks,
+            expiry=settings.expiry,
+            urgent=indexed,
+            leases=leases,
+            gates=gates,
+            **filters,
         )
 
 

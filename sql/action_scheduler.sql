@@ -31,7 +31,7 @@ FROM (
     AND scheduled_date_gmt <= UTC_TIMESTAMP()
   ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS urgent
-WHERE HEX(hook) IN (:hooks_hex) /*groups*/
+WHERE HEX(hook) IN (:open_hex) /*groups*/
 
 -- name: expired
 -- Rows of ours that a dead worker left: claimed or begun, and not touched for :expiry seconds.
@@ -99,6 +99,12 @@ UPDATE {actions} {by_key} SET claim_id = 0 WHERE action_id IN (:ids)
 -- name: revive
 -- Rows that Action Scheduler's cleaner failed under our claim are in progress again, to be settled.
 UPDATE {actions} {by_key} SET status = 'in-progress' WHERE action_id IN (:ids) AND status = 'failed'
+
+-- name: put_off
+-- A free row whose lock another action holds: due later, no attempt spent.
+UPDATE {actions} {by_key}
+SET schedule = :schedule, scheduled_date_gmt = :gmt, scheduled_date_local = :local
+WHERE action_id = :id AND claim_id = 0 AND status = 'pending'
 
 -- name: give_up_unreadable
 -- A row whose args or schedule cannot be read: canceled, as Action Scheduler 4.0.0 does.

@@ -43,7 +43,7 @@ FROM (
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)
   ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS urgent
-WHERE HEX(hook) IN (:hooks_hex) /*groups*/
+WHERE HEX(hook) IN (:open_hex) /*groups*/
 
 -- name: unparked
 -- Whether a hook of ours has pending rows that are not parked yet. Repeated for each hook.
@@ -198,6 +198,14 @@ UPDATE {held} SET claim_id = :claim WHERE action_id IN (:ids) AND claim_id IN (:
 -- name: drop_held
 -- Rows that a dead claim had not begun are free again; they stay as they were.
 DELETE FROM {held} WHERE action_id IN (:ids) AND claim_id IN (:dead)
+
+-- name: put_off
+-- The same, parked at a later date.
+UPDATE {actions} {by_key}
+SET schedule = :schedule, scheduled_date_local = :local,
+  scheduled_date_gmt = CASE WHEN :gmt < '2800' THEN :gmt + INTERVAL 800 YEAR ELSE :gmt END
+WHERE action_id = :id AND claim_id = 0 AND status = 'pending'
+  AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = :id)
 
 -- name: give_up_unreadable
 -- A row whose args or schedule cannot be read: canceled, with its true date.

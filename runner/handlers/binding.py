@@ -19,7 +19,7 @@ from runner.core.errors import HandlerError
 from runner.handlers.context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -85,6 +85,19 @@ class Signature:
         for name in self.types.keys() & bound.arguments.keys():
             bound.arguments[name] = self._convert(name, bound.arguments[name])
         return list(bound.args), dict(bound.kwargs)
+
+    def names(self) -> frozenset[str] | None:
+        """Names that values of a call can have: its parameters, and the fields of a map that is
+        taken whole. None where there may be any."""
+        parameters = self.signature.parameters
+        fields: tuple[str, ...] = ()
+        if self.whole:
+            fields = fields_of(self.types.get(self.whole))
+            if not fields:
+                return None
+        if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+            return None
+        return frozenset({*parameters, *fields})
 
     def _place(self, args: list[Any] | dict[Any, Any]) -> tuple[list[Any], dict[str, Any]]:
         if self.whole and (whole := self._map_in(args)) is not None:
@@ -168,6 +181,12 @@ def _whole(parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> str
     origin = typing.get_origin(hint) or hint
     takes_map = origin is dict or (isinstance(hint, type) and (is_dataclass(hint) or _struct(hint)))
     return parameters[0].name if takes_map else None
+
+
+def fields_of(type_: Any) -> tuple[str, ...]:
+    """Of a dataclass or a msgspec Struct; nothing else has any."""
+    found: Iterable[str] = getattr(type_, "__dataclass_fields__", ())
+    return tuple(found or getattr(type_, "__struct_fields__", ()))
 
 
 def _struct(hint: type) -> bool:

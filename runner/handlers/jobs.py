@@ -25,6 +25,8 @@ _OF_THE_HOOK = {
     "retry": "give max_retries, base_delay and retryable",
     "group": f"all jobs share the group {GROUP}",
     "queue": f"all jobs share the hook's queue, {GROUP}",
+    "rate": f"a claim cannot tell types apart: limit all jobs with limit({GROUP!r}, rate=…)",
+    "concurrency": f"as for a rate: limit({GROUP!r}, concurrency=…), or a lock",
 }
 """Options of on() that make no sense for one type, and what to do instead."""
 
@@ -37,6 +39,10 @@ class PayloadSignature(Signature):
     def bind(self, args: list[Any] | dict[Any, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Positional and keyword values for the call. Raises Unbound."""
         return Signature.bind(self, self._args(Envelope.of(args).payload))
+
+    def names(self) -> frozenset[str] | None:
+        """Any, where one parameter may take the payload whole."""
+        return None if self._takes_one() and not self.whole else Signature.names(self)
 
     def _args(self, payload: Any) -> list[Any] | dict[Any, Any]:
         if not payload:

@@ -33,6 +33,7 @@ def load(names: Sequence[str], job_hooks: Sequence[str] = ()) -> Handlers:
         joined.include(_one(name))
     joined.check_callbacks()
     joined.own_jobs(job_hooks)
+    joined.check_limits()
     return joined
 
 

@@ -11,7 +11,8 @@ from runner.core.errors import HandlerError
 from runner.core.jobs import GROUP, Envelope
 from runner.core.queues import NAME
 from runner.core.retry import ON_CRASH, RetryPolicy
-from runner.handlers import jobs
+from runner.core.throttle import Throttle, named
+from runner.handlers import jobs, throttles
 from runner.handlers.binding import Signature, name_of
 from runner.handlers.callbacks import (
     AFTER,
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Protocol
 
+    from runner.core.errors import Snooze
+    from runner.core.rates import Rate
+    from runner.core.throttle import Args, KeyLock
+
     Classifier = Callable[[BaseException], str | float | None]
     Errors = tuple[type[BaseException] | str, ...]
-    Args = list[Any] | dict[Any, Any]
 
     class Called(Protocol):
         """What is called: an action, or what a child is told of one."""
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
+
+NO_THROTTLE = Throttle()
 
 UNKNOWN = ""
 """The job type that nobody has registered."""
@@ -77,6 +83,8 @@ class Handler:
     queue: str = ""
     soft_timeout: float | None = None
     on_crash: str = "retry"
+    group: str = ""
+    throttle: Throttle = NO_THROTTLE
 
     @property
     def name(self) -> str:
@@ -96,6 +104,7 @@ class Handlers:
     _by_hook: dict[str, Handler] = field(default_factory=dict)
     _callbacks: list[Callback] = field(default_factory=list)
     _jobs: dict[str, Handler] = field(default_factory=dict)
+    _groups: dict[str, Throttle] = field(default_factory=dict)
     job_hooks: tuple[str, ...] = field(default=(), init=False)
 
     def on(
@@ -111,6 +120,10 @@ class Handlers:
         group: str = "",
         queue: str = "",
         on_crash: str = "retry",
+        rate: str | Rate | None = None,
+        concurrency: int | str | None = None,
+        lock: str | None = None,
+        on_locked: Snooze | float | None = None,
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more hooks.
 
@@ -121,8 +134,15 @@ class Handlers:
         not before code in C returns). `idempotent` allows fast windows: after a crash of the
         runner, an action of a window may run again although it had been done, and is counted as
         begun although it had not. `on_crash` is for handlers that must not run twice: see Handler.
-        `group` is the group in which WordPress puts this hook's
-        actions: the default of `queue`.
+        `group` is the group in which WordPress puts this hook's actions: the default of `queue`,
+        and see `limit`.
+
+        Limits hold for all machines together; they need the runner's own tables. `rate` is how many
+        may begin in a time: `"50/m"`, `"50/s,burst=10"`, `"100/h,key=crm"`; `concurrency` how many
+        may run at once: `2`, `"2,key=crm"`. Hooks that name the same key share one limit. `lock`
+        lets one action at a time run of those that share its name, which may hold args:
+        `"crm:{customer_id}"`. While it is taken, an action is put off for as long as `on_locked`
+        says, 30 seconds otherwise, and spends no attempt.
 
         Raises HandlerError for a hook that has a handler already, a name that does not fit its
         column, an option that makes no sense, and a signature that no action could be bound to.
@@ -136,18 +156,28 @@ class Handlers:
                 _check(hook, policy, seconds, soft_timeout, classifier)
                 _check_crash(hook, on_crash, idempotent=idempotent)
                 _check_queue(hook, group, queue)
+                signature = Signature.of(function)
+                throttle = throttles.merged(
+                    f"hook {hook}",
+                    [
+                        throttles.limits(f"hook {hook}", named("hook", hook), rate, concurrency),
+                        throttles.lock_by_key(f"hook {hook}", lock, on_locked, signature),
+                    ],
+                )
                 self._add(
                     Handler(
                         hook,
                         function,
                         self._policy(hook, policy, retry_on, give_up_on),
                         float(seconds),
-                        Signature.of(function),
+                        signature,
                         idempotent=idempotent,
                         classify=classifier,
                         queue=queue or group,
                         soft_timeout=soft_timeout,
                         on_crash=on_crash,
+                        group=group,
+                        throttle=throttle,
                     )
                 )
             return function
@@ -156,6 +186,59 @@ class Handlers:
             raise HandlerError("on() wants the name of a hook: @handlers.on('my_hook')")
         return register
 
+    def limit(
+        self, group: str, *, rate: str | Rate | None = None, concurrency: int | str | None = None
+    ) -> None:
+        """Limits all hooks together that are registered with this `group`, as `on` limits one.
+        Raises HandlerError."""
+        if not group or (rate is None and concurrency is None):
+            raise HandlerError(
+                "limit() wants a group, and a rate or a concurrency:"
+                " handlers.limit('shop', rate='50/m')"
+            )
+        label = f"group {group}"
+        found = throttles.limits(label, named("group", group), rate, concurrency)
+        if group in self._groups:
+            raise HandlerError(f"{label} is limited twice: put both limits into one")
+        self._groups[group] = found
+
+    def throttles(self) -> dict[str, Throttle]:
+        """What is limited, by hook. Raises HandlerError where limits contradict, and for a group
+        that no handler is registered with."""
+        found = {}
+        all_rates: dict[str, Rate] = {}
+        all_places: dict[str, int] = {}
+        for hook, handler in self._by_hook.items():
+            label = f"hook {hook}"
+            own = throttles.merged(
+                label,
+                [handler.throttle, self._groups.get(handler.group, NO_THROTTLE)],
+            )
+            if hook in self.job_hooks and any(job.throttle for job in self.jobs):
+                own = replace(own, lock=self._lock_of_job)
+            throttles.agree(label, all_rates, own.rates)
+            throttles.agree(label, all_places, own.places)
+            all_rates |= own.rates
+            all_places |= own.places
+            if own:
+                found[hook] = own
+        return found
+
+    def check_limits(self) -> None:
+        """Raises HandlerError where limits contradict, and for the limit of a group that no handler
+        is registered with: a slip of the pen."""
+        self.throttles()
+        groups = {handler.group for handler in self}
+        if unknown := sorted(self._groups.keys() - groups):
+            raise HandlerError(
+                f"group {unknown[0]} has a limit, and no handler is registered with it:"
+                f" @handlers.on(..., group={unknown[0]!r})"
+            )
+
+    def _lock_of_job(self, args: Args) -> KeyLock | None:
+        handler = self._jobs.get(Envelope.of(args).type)
+        return handler.throttle.lock(args) if handler and handler.throttle.lock else None
+
     def job(
         self,
         *types: str,
@@ -163,6 +246,8 @@ class Handlers:
         base_delay: float = 60,
         timeout: float | None = None,
         retryable: bool = True,
+        lock: str | None = None,
+        on_locked: Snooze | float | None = None,
         **options: Any,
     ) -> Callable[[Function], Function]:
         """Registers the decorated callable for one or more types of jobs.
@@ -188,7 +273,8 @@ class Handlers:
                 except HandlerError as error:
                     raise HandlerError(str(error).replace(f"hook {type_}", label, 1)) from error
                 signature = jobs.PayloadSignature.of(function)
-                self._add_job(replace(alone[type_], signature=signature))
+                throttle = throttles.lock_by_key(label, lock, on_locked, signature, gate=False)
+                self._add_job(replace(alone[type_], signature=signature, throttle=throttle))
             return function
 
         return register
@@ -214,7 +300,7 @@ class Handlers:
                 )
             self._by_hook[hook] = Handler(
                 hook, jobs.run_job, RetryPolicy.never(), longest, Signature.of(jobs.run_job),
-                queue=GROUP,
+                queue=GROUP, group=GROUP,
             )  # fmt: skip
         self.job_hooks = tuple(hooks)
 
@@ -223,6 +309,11 @@ class Handlers:
         if action.type is None:
             return self._by_hook[action.hook]
         return self._jobs.get(action.type) or _unregistered(action.type)
+
+    def may_run_ahead(self, action: Called) -> bool:
+        """Whether an action may be marked before its turn: not one that has to be on time."""
+        handler = self.find(action)
+        return handler.idempotent and not (handler.throttle or handler.group in self._groups)
 
     def of(self, hook: str, args: Args) -> Handler:
         """The same of an action with these args, as they are decoded."""
@@ -321,6 +412,10 @@ class Handlers:
             self._add(handler)
         for job in other.jobs:
             self._add_job(job)
+        for group in other._groups:
+            if group in self._groups:
+                raise HandlerError(f"group {group} is limited twice: put both limits into one")
+        self._groups |= other._groups
         if hooks := other._names():
             self._callbacks += [replace(c, hooks=c.hooks or hooks) for c in other._callbacks]
 

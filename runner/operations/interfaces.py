@@ -14,9 +14,15 @@ class Source(Protocol):
     """Where actions are leased from."""
 
     contended: bool
+    again_in: float
 
     def claim(
-        self, limit: int, *, expired: bool = False, held: Collection[int] = ()
+        self,
+        limit: int,
+        *,
+        expired: bool = False,
+        held: Collection[int] = (),
+        room: int | None = None,
     ) -> Claim | None: ...
 
     def advance(

@@ -47,7 +47,7 @@ class Pace:
         total = 0.0
         for count, action in enumerate(waiting):
             mean = self.means.get(action.key)
-            alone = mean is None or action.attempt > 1 or not handlers.find(action).idempotent
+            alone = mean is None or action.attempt > 1 or not handlers.may_run_ahead(action)
             if alone or total + (mean or 0.0) > SPAN:
                 return max(count, 1)
             total += mean or 0.0

@@ -44,6 +44,9 @@ must be kept."""
 AGAIN = 5.0
 """Seconds after which a worker that waits for more looks again whether handlers can be called."""
 
+PATIENT = 10.0
+"""Seconds that a worker with nothing else to do waits for a rate to let through what is due."""
+
 BREATH = 0.01
 """Seconds that a worker with nothing to do rests at least."""
 
@@ -100,7 +103,7 @@ class Worker:
                     self._claim()
                 if self._batches:
                     self._step()
-                elif self._poll:
+                elif self._poll or self._look_at < math.inf:
                     self._limits.rest(max(self._look_at - self._clock.monotonic(), BREATH))
         finally:
             for batch in self._batches:
@@ -116,7 +119,7 @@ class Worker:
             return why
         if self._limits.no_more_batches():
             return "batches done"
-        if self._poll or self._clock.monotonic() >= self._look_at:
+        if self._poll or self._look_at < math.inf:
             return ""
         return "contended" if self._source.contended else "nothing left"
 
@@ -125,12 +128,16 @@ class Worker:
         return self._clock.monotonic() >= self._look_at and self._may_look()
 
     def _may_look(self) -> bool:
-        waiting = sum(len(batch.waiting) + len(batch.ahead) for batch in self._batches)
-        if waiting >= self._executor.room() or any(batch.outcomes for batch in self._batches):
+        if self._free() <= 0 or any(batch.outcomes for batch in self._batches):
             return False
         if self._limits.reached() or self._limits.no_more_batches() or self._limits.room() == 0:
             return False
         return not (self._pause and self._batches)
+
+    def _free(self) -> int:
+        """Idle places that no claimed action waits for."""
+        waiting = sum(len(batch.waiting) + len(batch.ahead) for batch in self._batches)
+        return self._executor.room() - waiting
 
     def _claim(self) -> None:
         """Takes a batch. What a dead worker left comes first, until there is none; a worker that
@@ -142,7 +149,9 @@ class Worker:
         limit = self._batch_size if room is None else min(self._batch_size, room)
         held = {action for batch in self._batches for action in batch.live()}
         try:
-            claim = self._source.claim(limit, expired=now >= self._expired_at, held=held)
+            claim = self._source.claim(
+                limit, expired=now >= self._expired_at, held=held, room=self._free()
+            )
         except DatabaseGone:
             if not (self._limits.reached() or self._executor.busy()):
                 raise
@@ -150,7 +159,10 @@ class Worker:
             self._look_at = now + (self._poll or HEARTBEAT)
             return
         if claim is None:
-            self._look_at = now + (self._poll or math.inf)
+            soon = self._source.again_in <= PATIENT
+            self._look_at = now + min(
+                self._poll or math.inf, self._source.again_in if soon else math.inf
+            )
         if now >= self._expired_at and not (
             claim and (claim.expired or claim.reset or claim.corrupt)
         ):
@@ -160,6 +172,7 @@ class Worker:
         self.summary.claimed += len(claim.actions) + claim.corrupt
         self.summary.taken_back += len(claim.expired) + claim.reset
         self.summary.corrupt += claim.corrupt
+        self.summary.snoozed += claim.put_off
         self._limits.batches_claimed += bool(claim.actions or claim.corrupt)
         batch = Claimed(claim, self._clock.monotonic())
         self._batches.append(batch)

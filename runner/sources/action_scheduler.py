@@ -7,23 +7,26 @@ written for it.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import RESET, REVIVED, unreadable
+from compat import action_scheduler as texts
+from compat.site_time import sql_date
 from runner.core.errors import DatabaseError, DatabaseGone, TooBusy
 from runner.core.model import Claim, Status, Step
-from runner.sources.rows import Unreadable, to_action
+from runner.sources.rows import Unreadable, schedule_of, to_action
 from runner.sources.turn import Turn
 from runner.storage.db import Unmatched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from runner.core.model import Action, Held, Settlement
+    from runner.sources.gates import Late
     from runner.sources.journal import Journal
-    from runner.sources.ownership import Found, Native
+    from runner.sources.ownership import Candidate, Found, Native
     from runner.storage.db import Database, Row, Transaction
     from runner.storage.queries import Queries
 
@@ -44,6 +47,7 @@ class ActionScheduler:
     ) -> None:
         """Actions of `job_hooks` are jobs: their envelope is read with them."""
         self.contended = False
+        self.again_in = math.inf
         self._database = database
         self._queries = queries
         self._ownership = ownership
@@ -54,24 +58,34 @@ class ActionScheduler:
         self._slugs: dict[int, str] = {0: ""}
 
     def claim(
-        self, limit: int, *, expired: bool = False, held: Collection[int] = ()
+        self,
+        limit: int,
+        *,
+        expired: bool = False,
+        held: Collection[int] = (),
+        room: int | None = None,
     ) -> Claim | None:
-        """Takes up to `limit` due actions; None when nothing is due.
+        """Takes up to `limit` due actions; None when nothing is due. Of limited hooks, up to `room`
+        actions, which come first: they are to begin at once.
 
         With `expired`, work that a dead worker left comes first (see Claim.expired), but nothing
-        of `held`: after a long outage the caller's own rows look abandoned. When
-        others hold every row that was seen, `contended` is set: that is not an empty queue.
+        of `held`: after a long outage the caller's own rows look abandoned. When others hold every
+        row that was seen, `contended` is set: that is not an empty queue. `again_in` is in how many
+        seconds a rate lets through what was seen.
         """
         self.contended = False
+        self.again_in = math.inf
+        room = limit if room is None else room
         if expired and self._leases:
             self._leases.seen(self._database)
         for attempt in range(CONTENDED_TRIES):
             monotonic = self._database.clock.monotonic()
             try:
-                found = self._find(limit, expired=expired).without(held)
+                found = self._find(limit, expired=expired, room=room).without(held)
                 if not found:
+                    self.again_in = found.again_in
                     return None
-                claim = self._take(found, monotonic)
+                claim = self._take(found, monotonic, room)
             except TooBusy:  # others hold these rows, and this server cannot skip them
                 break
             if claim:
@@ -81,35 +95,57 @@ class ActionScheduler:
         self.contended = True
         return None
 
-    def _find(self, limit: int, *, expired: bool) -> Found:
+    def _find(self, limit: int, *, expired: bool, room: int) -> Found:
         """After a lost connection nothing counts as abandoned for a while: others may have been as
         deaf, and whoever lives says so in that time."""
-        found = self._ownership.find(self._database, limit, expired=expired)
+        found = self._ownership.find(self._database, limit, expired=expired, room=room)
         if self._database.was_lost(self._ownership.silence):
             return replace(found, expired=())
         return found
 
-    def _take(self, found: Found, monotonic: float) -> Claim | None:
+    def _take(self, found: Found, monotonic: float, room: int) -> Claim | None:
         tokens: list[int] = []  # of tries whose COMMIT had no answer
 
         def unit(tx: Transaction) -> Claim | None:
             for token in tokens:
                 ids = [c.id for c in (*found.expired, *found.due)]
                 self._ownership.undo(tx, token, ids, begun=bool(found.expired))
-            rows = self._lock(tx, found)
-            return self._mark(tx, rows, found.now, monotonic, tokens) if rows else None
+            rows, put_off = self._lock(tx, found, room)
+            if not (rows or put_off):
+                return None
+            claim = self._mark(tx, rows, found.now, monotonic, tokens)
+            return replace(claim, put_off=put_off)
 
         return self._database.unit(unit, tries=2)
 
-    def _lock(self, tx: Transaction, found: Found) -> list[Row]:
-        """Abandoned rows if any can be had, else due ones, in their order."""
+    def _lock(self, tx: Transaction, found: Found, room: int) -> tuple[list[Row], int]:
+        """Abandoned rows if any can be had, else due ones, in their order, as far as the gates let
+        them through; and how many were put off."""
         own = self._ownership
-        for wanted, lock in ((found.expired, own.lock_expired), (found.due, own.lock_due)):
-            ids = [candidate.id for candidate in wanted]
-            rows = {row["action_id"]: row for row in lock(tx, ids)} if ids else {}
-            if rows:
-                return [rows[i] for i in ids if i in rows]
-        return []
+        if rows := _locked(tx, found.expired, own.lock_expired):
+            return rows, 0
+        rows = _locked(tx, found.due, own.lock_due)
+        if own.gates is None:
+            return rows, 0
+        admitted = own.gates.admit(tx, rows, room)
+        for late in admitted.late:
+            self._put_off(tx, late, found.now)
+        return admitted.rows, len(admitted.late)
+
+    def _put_off(self, tx: Transaction, late: Late, now: float) -> None:
+        """The row waits for its lock until a later date. Its log says so once."""
+        at = math.ceil(now + late.lock.wait)
+        id_, message = late.row["action_id"], self._journal.text(texts.locked(late.lock.name))
+        if not tx.query(self._queries["with_log"], ids=[id_], message=message):
+            self._journal.write(tx, [(id_, message)], now)
+        schedule = schedule_of(late.row["schedule"]).put_off_to(at).to_bytes()
+        tx.later(
+            self._queries["put_off"],
+            id=id_,
+            schedule=schedule.decode(errors="surrogateescape"),
+            gmt=sql_date(at),
+            local=self._zone.local(at),
+        )
 
     def _mark(
         self, tx: Transaction, rows: list[Row], now: float, monotonic: float, tokens: list[int]
@@ -138,13 +174,13 @@ class ActionScheduler:
     def _reset(self, tx: Transaction, rows: list[Row], now: float) -> None:
         if rows:
             self._ownership.unmark(tx, rows)
-            self._journal.write(tx, [(row["action_id"], RESET) for row in rows], now)
+            self._journal.write(tx, [(row["action_id"], texts.RESET) for row in rows], now)
 
     def _revive(self, tx: Transaction, ids: list[int], now: float) -> None:
         """Action Scheduler's cleaner failed them while their worker's lease was open."""
         if ids:
             tx.execute(self._queries["revive"], ids=ids)
-            self._journal.write(tx, [(id_, REVIVED) for id_ in ids], now)
+            self._journal.write(tx, [(id_, texts.REVIVED) for id_ in ids], now)
 
     def _read(
         self, tx: Transaction, rows: list[Row], token: int, now: float
@@ -161,9 +197,10 @@ class ActionScheduler:
         if broken:
             ids = [id_ for id_, _ in broken]
             tx.execute(self._queries["give_up_unreadable"], ids=ids, claim=token)
-            self._journal.write(tx, [(id_, unreadable(why)) for id_, why in broken], now)
+            self._journal.write(tx, [(id_, texts.unreadable(why)) for id_, why in broken], now)
             if self._leases:
                 self._leases.letters.bury_unreadable(tx, token, broken)
+                self._leases.locks.free_ids(tx, ids)
         return actions, len(broken)
 
     def _learn_slugs(self, tx: Transaction, rows: list[Row]) -> None:
@@ -265,3 +302,14 @@ class ActionScheduler:
         if claim.id:
             ids = [action.id for action in left]
             self._ownership.hand_back(self._database, claim.id, ids, begun=begun)
+
+
+def _locked(
+    tx: Transaction,
+    wanted: Sequence[Candidate],
+    lock: Callable[[Transaction, Sequence[int]], list[Row]],
+) -> list[Row]:
+    """Those that can be had, in their order."""
+    ids = [candidate.id for candidate in wanted]
+    rows = {row["action_id"]: row for row in lock(tx, ids)} if ids else {}
+    return [rows[i] for i in ids if i in rows]

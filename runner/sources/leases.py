@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from runner.core.model import Cancelled, Completed, Dead, Retried, Snoozed
 from runner.site import identifiers
 from runner.sources.letters import Letters
+from runner.sources.locks import Locks
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from runner.core.model import Claim, Outcome, Settlement
     from runner.site import Site
@@ -67,20 +68,25 @@ class Registration:
 class Leases:
     """`seconds` is how long a lease lasts when nothing renews it."""
 
-    def __init__(self, queries: Queries, letters: Letters, seconds: int) -> None:
+    def __init__(self, queries: Queries, letters: Letters, locks: Locks, seconds: int) -> None:
         self.queries = queries
         self.letters = letters
+        self.locks = locks
         self.seconds = seconds
         self.worker = 0
 
     @classmethod
-    def of(cls, site: Site, dialect: str, seconds: int = 0) -> Leases | None:
-        """Those of a site; None where the runner's own tables are missing."""
+    def of(
+        cls, site: Site, dialect: str, seconds: int = 0, limited: Collection[str] | None = None
+    ) -> Leases | None:
+        """Those of a site; None where the runner's own tables are missing. Only actions of the
+        `limited` hooks hold locks; None where that is not known."""
         if not site.migrated:
             return None
         names = identifiers(site, dialect)
         letters = Letters(Queries("dead_letters.sql", dialect, names), site.url)
-        return cls(Queries("leases.sql", dialect, names), letters, seconds)
+        locks = Locks(Queries("gates.sql", dialect, names), seconds, limited)
+        return cls(Queries("leases.sql", dialect, names), letters, locks, seconds)
 
     def register(self, database: Database, worker: Registration) -> None:
         """The worker begins; those that died long ago are forgotten."""
@@ -109,15 +115,18 @@ class Leases:
     def renew(self, database: Database, claim: int) -> None:
         """Tried once: the next heartbeat follows."""
         database.try_write(self.queries["renew"], claim=claim, lease=self.seconds)
+        self.locks.renew(database, claim)
         self.seen(database)
 
     def end(self, tx: Transaction, claim: int) -> None:
+        self.locks.free_claims(tx, [claim])
         tx.later(self.queries["end_leases"], claims=[claim])
 
     def end_dead(self, tx: Transaction) -> None:
         """Ends the claims of dead workers from which nothing is left to take back."""
         ended = [row["claim_id"] for row in tx.query(self.queries["ended"])]
         if ended:
+            self.locks.free_claims(tx, ended)
             tx.later(self.queries["end_leases"], claims=ended)
             tx.later(self.queries["end_held"], claims=ended)
             tx.later(self.queries["end_claims"], claims=ended)
@@ -127,10 +136,11 @@ class Leases:
         return tx.query(self.queries["lock_orphaned"], ids=ids, expiry=expiry)
 
     def record(self, tx: Transaction, claim: Claim, settled: Sequence[Settlement]) -> None:
-        """Writes an attempt for each outcome, and a dead letter for each that is given up, in the
-        transaction that settles it."""
+        """Writes an attempt for each outcome, and a dead letter for each that is given up, and
+        frees the locks, in the transaction that settles it."""
         tx.insert_rows_later(self.queries["attempt"], [self._attempt(claim, s) for s in settled])
         self.letters.bury(tx, claim.id, settled)
+        self.locks.free(tx, settled)
 
     def _attempt(self, claim: Claim, settlement: Settlement) -> dict[str, object]:
         action, attempt = settlement.action, settlement.attempt

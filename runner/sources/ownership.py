@@ -8,14 +8,17 @@ used: its claim stops PHP's queue, and PHP fails the hooks it does not know. `Pa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from runner.sources.gates import OPEN
 from runner.storage.queries import hooks_hex, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from runner.sources.gates import Gates, Openings
     from runner.sources.leases import Leases
     from runner.storage.db import Database, Row, Transaction
     from runner.storage.queries import Queries
@@ -40,11 +43,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look at the queue saw. `now` is the database's clock, 0 when nothing was seen."""
+    """What a look at the queue saw. `now` is the database's clock, 0 when nothing was seen. In
+    `again_in` seconds a rate lets through what is due."""
 
     due: tuple[Candidate, ...]
     expired: tuple[Candidate, ...]
     now: float
+    again_in: float = math.inf
 
     def __bool__(self) -> bool:
         return bool(self.due or self.expired)
@@ -59,7 +64,7 @@ class Native:
     """Ownership by `claim_id`. `hooks` are those with a Python handler: no other row is read.
 
     `groups` and `excluded` are group ids or None; `expiry` is in seconds. With `leases`, what a
-    dead worker left is also told by its lease, which is sooner.
+    dead worker left is also told by its lease, which is sooner. What `gates` close is not seen.
     """
 
     def __init__(
@@ -72,10 +77,12 @@ class Native:
         excluded: Sequence[int] | None = None,
         urgent: bool = True,
         leases: Leases | None = None,
+        gates: Gates | None = None,
     ) -> None:
         self.queries = queries
         self.expiry = expiry
         self.leases = leases
+        self.gates = gates
         self._hooks = tuple(hooks)
         self._groups = groups
         self._excluded = excluded
@@ -83,44 +90,77 @@ class Native:
 
     def listen(self, tell: Callable[[str], object]) -> None:
         """Who hears of what the operator should know."""
+        if self.gates:
+            self.gates.listen(tell)
 
     @property
     def silence(self) -> int:
         """Seconds without a sign of life after which what a worker held is taken back."""
         return self.leases.seconds if self.leases else self.expiry
 
-    def find(self, database: Database, limit: int, *, expired: bool) -> Found:
-        """Sees up to `limit` rows that are due, and those that a dead worker left."""
+    def find(
+        self, database: Database, limit: int, *, expired: bool, room: int | None = None
+    ) -> Found:
+        """Sees up to `limit` rows that are due, `room` of each limited hook at most, and those that
+        a dead worker left."""
+        openings = self._openings(database, limit, room)
         rows: list[Row] = []
+        again_in = math.inf
         for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
-            text, values = self._union(hooks, expired=expired, urgent=number == 0)
-            rows += database.query(text, limit=limit, **values)
-        return found_in(rows, limit)
+            parts, values = self._due_parts(hooks, openings, first=number == 0)
+            if expired:
+                parts.append(self._filtered(self.queries["expired"]))
+                values["expiry"] = self.expiry
+            if expired and self.leases:
+                parts.append(self._filtered(self.leases.queries["orphaned"]))
+            seen = self._see(database, parts, limit, values)
+            again_in = min(again_in, opens(seen, hooks, openings))
+            rows += seen
+        return found_in(rows, limit, again_in)
 
     def peek(self, database: Database, limit: int) -> Found:
         """The same, with both, and for certain without writing anything."""
         return self.find(database, limit, expired=True)
 
-    def _union(
-        self, hooks: Sequence[str], *, expired: bool, urgent: bool
-    ) -> tuple[str, dict[str, object]]:
-        parts = self._each("due", len(hooks))
-        values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
-        values |= {"groups": self._groups or self._excluded}
-        values |= {"hooks_hex": hooks_hex(self._hooks)}
-        if urgent and self._urgent:
-            parts += self._urgent_parts()
-            values |= URGENCIES
-        if expired:
-            parts.append(self._filtered(self.queries["expired"]))
-            values["expiry"] = self.expiry
-        if expired and self.leases:
-            parts.append(self._filtered(self.leases.queries["orphaned"]))
-        return self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts)), values
+    def _openings(self, database: Database, limit: int, room: int | None) -> Openings:
+        return self.gates.look(database, limit if room is None else room) if self.gates else OPEN
 
-    def _urgent_parts(self) -> list[str]:
+    def _see(
+        self, database: Database, parts: Sequence[str], limit: int, values: dict[str, object]
+    ) -> list[Row]:
+        if not parts:
+            return []
+        text = self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts))
+        return database.query(text, limit=limit, **values)
+
+    def _due_parts(
+        self, hooks: Sequence[str], openings: Openings, *, first: bool
+    ) -> tuple[list[str], dict[str, object]]:
+        """A branch for each hook that is open, and one row of each whose rate is used up: somebody
+        waits for it."""
+        values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
+        values |= {"groups": self._groups or self._excluded, "paused": list(openings.groups)}
+        values |= {"hooks_hex": hooks_hex(self._hooks)}
+        text = self._filtered(self.queries["due"], openings)
+        parts = []
+        for number, hook in enumerate(hooks):
+            if openings.lets(hook):
+                own = ["hook", "limit"] if hook in openings.room else ["hook"]
+                parts.append(numbered(text, own, number))
+                values[f"limit_{number}"] = openings.room.get(hook)
+            elif hook in openings.opens and openings.everything and hook not in openings.paused:
+                waiting = text.replace("'due' AS kind", f"'waits {number}' AS kind")
+                parts.append(numbered(waiting, ["hook", "limit"], number))
+                values[f"limit_{number}"] = 1
+        open_hooks = [hook for hook in self._hooks if openings.lets(hook)]
+        if first and self._urgent and open_hooks:
+            parts += self._urgent_parts(openings)
+            values |= URGENCIES | {"open_hex": hooks_hex(open_hooks)}
+        return parts, values
+
+    def _urgent_parts(self, openings: Openings) -> list[str]:
         """A branch for each priority above the normal one."""
-        text = self._filtered(self.queries["urgent"])
+        text = self._filtered(self.queries["urgent"], openings)
         return [numbered(text, ["urgency"], priority) for priority in range(NORMAL_PRIORITY)]
 
     def _each(self, name: str, hooks: int) -> list[str]:
@@ -128,12 +168,14 @@ class Native:
         text = self._filtered(self.queries[name])
         return [numbered(text, ["hook"], number) for number in range(hooks)]
 
-    def _filtered(self, text: str) -> str:
+    def _filtered(self, text: str, openings: Openings = OPEN) -> str:
         wanted = ""
         if self._groups is not None:
             wanted = "AND group_id IN (:groups)"
         elif self._excluded is not None:
             wanted = "AND group_id NOT IN (:groups)"
+        if openings.groups:
+            wanted += " AND group_id NOT IN (:paused)"
         return text.replace("/*groups*/", wanted)
 
     def lock_due(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
@@ -155,6 +197,7 @@ class Native:
         tx.later(self.queries["mark"], claim=claim, ids=ids_of(rows), offset=offset)
         if self.leases:
             self.leases.take(tx, claim)
+            self.leases.locks.sign(tx, claim, ids_of(rows))
         return claim
 
     def beat(self, database: Database, claim: int, ids: Sequence[int], offset: int) -> list[int]:
@@ -179,6 +222,8 @@ class Native:
         """Takes back a mark whose COMMIT had no answer: it may or may not be there. With `begun`
         it may have taken over what had begun, which the lease then tells of."""
         tx.later(self.queries["release_rows"], claim=claim, ids=ids)
+        if self.leases:
+            self.leases.locks.free_claims(tx, [claim])
         if not (begun and self.leases):
             self._end(tx, claim)
 
@@ -191,6 +236,8 @@ class Native:
         def unit(tx: Transaction) -> None:
             if ids:
                 tx.later(self.queries["release_rows"], claim=claim, ids=ids)
+                if self.leases:
+                    self.leases.locks.free_ids(tx, ids)
             if not (begun and self.leases):
                 self._end(tx, claim)
 
@@ -216,11 +263,19 @@ class Chosen(Native):
         *,
         expiry: int,
         leases: Leases | None = None,
+        gates: Gates | None = None,
     ) -> None:
-        super().__init__(queries, hooks, expiry=expiry, leases=leases)
+        super().__init__(queries, hooks, expiry=expiry, leases=leases, gates=gates)
         self._left = list(dict.fromkeys(ids))
 
-    def find(self, database: Database, limit: int, *, expired: bool) -> Found:  # noqa: ARG002
+    def find(
+        self,
+        database: Database,
+        limit: int,
+        *,
+        expired: bool,  # noqa: ARG002
+        room: int | None = None,  # noqa: ARG002
+    ) -> Found:
         """Sees those that are pending, free and not run yet; nothing that a dead worker left."""
         hooks = hooks_hex(self._hooks)
         rows = database.query(self.queries["chosen"], ids=self._left, hooks_hex=hooks)
@@ -243,12 +298,20 @@ def ids_of(rows: Sequence[Row]) -> list[int]:
     return [row["action_id"] for row in rows]
 
 
-def found_in(rows: list[Row], limit: int) -> Found:
+def found_in(rows: list[Row], limit: int, again_in: float = math.inf) -> Found:
     return Found(
         due=_best(rows, "due", limit),
         expired=_best(rows, "expired", limit),
         now=float(rows[0]["now"]) if rows else 0.0,
+        again_in=again_in,
     )
+
+
+def opens(rows: Sequence[Row], hooks: Sequence[str], openings: Openings) -> float:
+    """In how many seconds a rate lets the first of those through that wait for one."""
+    kinds = (str(row["kind"]).split() for row in rows)
+    waiting = (hooks[int(kind[1])] for kind in kinds if kind[0] == "waits")
+    return min((openings.opens[hook] for hook in waiting), default=math.inf)
 
 
 def _best(rows: list[Row], kind: str, limit: int) -> tuple[Candidate, ...]:

@@ -7,6 +7,7 @@ would stop. The token stands in the table of held actions, and a lease tells unt
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import INSTALLED, PRIORITIES
@@ -15,13 +16,13 @@ from runner.core.installed import Installed
 from runner.sources.leases import new_token
 from runner.sources.ownership import (
     HOOKS_A_STATEMENT,
-    URGENCIES,
     Chosen,
     Found,
     Native,
     chunked,
     found_in,
     ids_of,
+    opens,
 )
 from runner.storage.db import Conflict
 from runner.storage.queries import hooks_hex
@@ -29,6 +30,7 @@ from runner.storage.queries import hooks_hex
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from runner.sources.gates import Gates, Openings
     from runner.sources.leases import Leases
     from runner.storage.db import Database, Row, Transaction
     from runner.storage.queries import Queries
@@ -62,6 +64,7 @@ class Parked(Native):
         excluded: Sequence[int] | None = None,
         parks: Collection[str] | None = None,
         indexed: bool = True,
+        gates: Gates | None = None,
     ) -> None:
         super().__init__(
             queries,
@@ -71,6 +74,7 @@ class Parked(Native):
             excluded=excluded,
             urgent=indexed,
             leases=leases,
+            gates=gates,
         )
         self._sweeps = sorted({*hooks} if parks is None else {*hooks} & {*parks})
         self._alarms = self._written = parks is not None
@@ -79,6 +83,7 @@ class Parked(Native):
         self._whole = indexed and parks is not None and {*parks} <= {*hooks}
 
     def listen(self, tell: Callable[[str], object]) -> None:
+        super().listen(tell)
         self._tell = tell
         self._alarm()
 
@@ -91,53 +96,54 @@ class Parked(Native):
                 " should have done: `runner install` puts it in place, `runner doctor` tells more"
             )
 
-    def find(self, database: Database, limit: int, *, expired: bool) -> Found:
-        """Sees up to `limit` rows that are due, and those that a dead worker left. What PHP has
-        added meanwhile is parked first, SWEPT rows at most."""
-        rows = self._look(database, limit, expired=expired, unparked=True)
-        seen = {row["kind"] for row in rows}
+    def find(
+        self, database: Database, limit: int, *, expired: bool, room: int | None = None
+    ) -> Found:
+        """Sees up to `limit` rows that are due, `room` of each limited hook at most, and those that
+        a dead worker left. What PHP has added meanwhile is parked first, SWEPT rows at most."""
+        openings = self._openings(database, limit, room)
+        found, seen = self._look(database, limit, openings, expired=expired, unparked=True)
         if "strayed" in seen:
             self._fetch_back(database)
         if "unparked" in seen:
             self._sweep(database)
         if seen & {"strayed", "unparked"}:
-            rows = self._look(database, limit, expired=expired, unparked=False)
-        return found_in(rows, limit)
+            found, _ = self._look(database, limit, openings, expired=expired, unparked=False)
+        return found
 
     def peek(self, database: Database, limit: int) -> Found:
         """What is not parked yet is not seen: nothing is parked here."""
-        return found_in(self._look(database, limit, expired=True, unparked=False), limit)
+        openings = self._openings(database, limit, None)
+        return self._look(database, limit, openings, expired=True, unparked=False)[0]
 
-    def _look(self, database: Database, limit: int, *, expired: bool, unparked: bool) -> list[Row]:
+    def _look(
+        self, database: Database, limit: int, openings: Openings, *, expired: bool, unparked: bool
+    ) -> tuple[Found, set[str]]:
+        """What was seen, and of which kinds it was."""
         rows: list[Row] = []
+        again_in = math.inf
         for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
             first = number == 0
-            parts = self._due(len(hooks), first=first)
+            parts, values = self._due_parts(hooks, openings, first=first)
             if unparked:
                 swept = [n for n, hook in enumerate(hooks) if hook in self._sweeps]
                 each = self._each("unparked", len(hooks))
                 parts += [each[n] for n in swept]
             if expired and first:
                 parts += [self._filtered(self.queries["expired"]), self.queries["strayed"]]
-            if parts:
-                text = self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts))
-                rows += database.query(text, limit=limit, **self._values(hooks))
-        return rows
+            seen = self._see(database, parts, limit, values)
+            again_in = min(again_in, opens(seen, hooks, openings))
+            rows += seen
+        return found_in(rows, limit, again_in), {str(row["kind"]) for row in rows}
 
-    def _due(self, hooks: int, *, first: bool) -> list[str]:
-        if self._whole:
-            return [self._filtered(self.queries["all_due"])] if first else []
-        urgent = self._urgent_parts() if first and self._urgent else []
-        return self._each("due", hooks) + urgent
-
-    def _values(self, hooks: Sequence[str]) -> dict[str, object]:
-        return {
-            **{f"hook_{number}": hook for number, hook in enumerate(hooks)},
-            "groups": self._groups or self._excluded,
-            "hooks_hex": hooks_hex(self._hooks),
-            "priorities": [*range(PRIORITIES[0], PRIORITIES[1] + 1)],
-            **URGENCIES,
-        }
+    def _due_parts(
+        self, hooks: Sequence[str], openings: Openings, *, first: bool
+    ) -> tuple[list[str], dict[str, object]]:
+        parts, values = super()._due_parts(hooks, openings, first=first)
+        if self._whole and not openings:
+            parts = [self._filtered(self.queries["all_due"])] if first else []
+            values["priorities"] = [*range(PRIORITIES[0], PRIORITIES[1] + 1)]
+        return parts, values
 
     def _sweep(self, database: Database) -> None:
         hooks = self._sweeps
@@ -211,6 +217,7 @@ class Parked(Native):
         if held != len(rows):
             raise Conflict("another runner was faster")
         self.leases.take(tx, token)
+        self.leases.locks.sign(tx, token, ids_of(rows))
         self._held += held
         return token
 
@@ -220,10 +227,15 @@ class Parked(Native):
         return self._lost(database, claim, ids)
 
     def undo(self, tx: Transaction, claim: int, ids: Sequence[int], *, begun: bool) -> None:  # noqa: ARG002
+        self.leases.locks.free_claims(tx, [claim])
         self._end(tx, claim)
 
     def hand_back(self, database: Database, claim: int, ids: Sequence[int], *, begun: bool) -> None:  # noqa: ARG002
-        database.unit(lambda tx: self._end(tx, claim), patience=5)
+        def unit(tx: Transaction) -> None:
+            self.leases.locks.free_ids(tx, ids)
+            self._end(tx, claim)
+
+        database.unit(unit, patience=5)
 
     def _end(self, tx: Transaction, claim: int) -> None:
         """What has begun stays held, and its lease tells until when."""
@@ -235,6 +247,8 @@ class ParkedChosen(Chosen, Parked):
     """The same for rows that somebody chose by id. They are parked first, so that PHP's runner does
     not take them meanwhile."""
 
-    def find(self, database: Database, limit: int, *, expired: bool) -> Found:
+    def find(
+        self, database: Database, limit: int, *, expired: bool, room: int | None = None
+    ) -> Found:
         self._park(database, self._left, self._hooks)
-        return super().find(database, limit, expired=expired)
+        return super().find(database, limit, expired=expired, room=room)

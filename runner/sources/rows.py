@@ -22,8 +22,7 @@ class Unreadable(ValueError):
 def to_action(row: Row, group: str, *, job: bool = False) -> Action:
     """Reads a row, of a `job` its envelope too. Raises Unreadable for what Action Scheduler
     would call corrupt."""
-    args, extended = row["args"], row["extended_args"]
-    stored = extended if extended not in {None, "", "0"} else args  # PHP: empty()
+    stored = stored_args(row)
     try:
         args = decode(stored, None)
     except ArgsError as error:
@@ -39,6 +38,13 @@ def to_action(row: Row, group: str, *, job: bool = False) -> Action:
         attempts=_begins_before(row),
         job=Envelope.of(args) if job else None,
     )
+
+
+def stored_args(row: Row) -> str | None:
+    """The args as text, wherever they stand."""
+    args, extended = row["args"], row["extended_args"]
+    found: str | None = extended if extended not in {None, "", "0"} else args  # PHP: empty()
+    return found
 
 
 def _begins_before(row: Row) -> int:
