@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import clipped
@@ -76,8 +75,14 @@ class Letters:
             worker=self.worker,
             site=self._site,
             job_type=_type(job) if job else None,
-            payload=json.dumps(job.payload) if job else None,
+            payload=_json(job.payload) if job else None,
         )
+
+
+def _json(value: object) -> str:
+    import json  # noqa: PLC0415  only where there are jobs
+
+    return json.dumps(value)
 
 
 def _type(job: Envelope) -> str | None:

@@ -137,4 +137,7 @@ def test_a_migration_without_room_is_one_line(cli, small):
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "wp_runner_" in done.stderr
     make_room(small)
-    assert cli("migrate", RUNNER_DSN=small.url).stdout == "ran 0001_leases\nran 0002_parked\n"
+    assert (
+        cli("migrate", RUNNER_DSN=small.url).stdout
+        == "ran 0001_leases\nran 0002_parked\nran 0003_control\n"
+    )
