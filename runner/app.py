@@ -4,6 +4,7 @@ put together by `engine`."""
 from __future__ import annotations
 
 import hashlib
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +78,8 @@ class App:
             check_mode(settings.mode, site, database.dialect, len(self.handlers))
             ownership = self.ownership(database, site, settings, ids)
             ownership.listen(on_stderr)
-            if not ownership.find(database, settings.batch_size, expired=True):
+            found = ownership.find(database, settings.batch_size, expired=True)
+            if not found and found.again_in == math.inf:
                 return Summary()
             # Most runs from cron end above: what works is loaded when there is work.
             from runner import engine  # noqa: PLC0415

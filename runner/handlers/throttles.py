@@ -180,15 +180,13 @@ def _fields(label: str, lock: object) -> list[str]:
     return fields
 
 
-def _wait(label: str, on_locked: OnLocked | None) -> float:
+def _wait(label: str, on_locked: object) -> float:
     """Seconds."""
     if on_locked is None:
         return WAIT
     seconds = on_locked.seconds if isinstance(on_locked, Snooze) else on_locked
-    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not number or not 1 <= seconds < LONGEST_WAIT:
-        raise HandlerError(
-            f"{label}: on_locked is a Snooze of a second or more, such as Snooze(30), not"
-            f" {on_locked!r}"
-        )
-    return float(seconds)
+    if isinstance(seconds, (int, float)) and 1 <= seconds < LONGEST_WAIT and seconds is not True:
+        return float(seconds)
+    raise HandlerError(
+        f"{label}: on_locked is a Snooze of a second or more, such as Snooze(30), not {on_locked!r}"
+    )

@@ -16,6 +16,7 @@ from compat import action_scheduler as texts
 from compat.site_time import sql_date
 from runner.core.errors import DatabaseError, DatabaseGone, TooBusy
 from runner.core.model import Claim, Status, Step
+from runner.sources.admission import admit
 from runner.sources.rows import Unreadable, schedule_of, to_action
 from runner.sources.turn import Turn
 from runner.storage.db import Unmatched
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from runner.core.model import Action, Held, Settlement
-    from runner.sources.gates import Late
+    from runner.sources.admission import Late
     from runner.sources.journal import Journal
     from runner.sources.ownership import Candidate, Found, Native
     from runner.storage.db import Database, Row, Transaction
@@ -127,7 +128,7 @@ class ActionScheduler:
         rows = _locked(tx, found.due, own.lock_due)
         if own.gates is None:
             return rows, 0
-        admitted = own.gates.admit(tx, rows, room)
+        admitted = admit(own.gates, tx, rows, room)
         for late in admitted.late:
             self._put_off(tx, late, found.now)
         return admitted.rows, len(admitted.late)
