@@ -2,6 +2,12 @@
 -- Whoever lets an action through a rate or takes a place holds the rows of those names in the table
 -- of rates meanwhile; a lock by args is taken by its key alone.
 
+-- name: is_anything_paused
+-- A branch of the look for due actions.
+SELECT 'paused' AS kind, 0 AS action_id, 0 AS priority, 0 AS attempts,
+  NULL AS scheduled_date_gmt, {now} AS now
+FROM (SELECT 1 FROM {pauses} WHERE until IS NULL OR until > UTC_TIMESTAMP() LIMIT 1) AS paused
+
 -- name: paused
 -- What must not begin now.
 SELECT kind, name, until, reason, actor FROM {pauses}

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 EVERYTHING, HOOK, GROUP = "all", "hook", "group"
 """Kinds of pauses."""
 
+PAUSED = "paused"
+"""The kind of row by which a look sees that something is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Openings:
     """What a look may see. `room` is how many actions of a limited hook may begin, 0 where none;
     `opens` is in how many seconds a hook's rate lets the next one through. `groups` are the ids of
-    paused groups."""
+    paused groups. Nobody has `asked` yet where all is open."""
 
+    asked: bool = False
     everything: bool = True
     paused: frozenset[str] = frozenset()
     groups: tuple[int, ...] = ()
@@ -61,8 +65,14 @@ class Gates:
         self.throttles = throttles
         self.chosen = chosen
         self._names = sorted({name for t in throttles.values() for name in t.gates})
+        self._pauses = False
         self._told: frozenset[str] = frozenset()
         self._tell: Callable[[str], object] | None = None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether something is limited, or was paused when looked at last."""
+        return bool(self.throttles) or self._pauses
 
     def listen(self, tell: Callable[[str], object]) -> None:
         """Who hears of pauses."""
@@ -75,7 +85,9 @@ class Gates:
         slugs = [str(row["name"]) for row in paused if row["kind"] == GROUP]
         ids = database.query(self.queries["groups_of"], slugs=slugs) if slugs else []
         counts, opens = self._look_at_limits(database, room) if self.throttles else ({}, {})
+        self._pauses = bool(paused)
         return Openings(
+            asked=True,
             everything=not any(row["kind"] == EVERYTHING for row in paused),
             paused=frozenset(str(row["name"]) for row in paused if row["kind"] == HOOK),
             groups=tuple(int(row["group_id"]) for row in ids),

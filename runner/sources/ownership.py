@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from runner.sources.gates import OPEN
+from runner.sources.gates import OPEN, PAUSED
 from runner.storage.queries import hooks_hex, numbered
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from runner.sources.leases import Leases
     from runner.storage.db import Database, Row, Transaction
     from runner.storage.queries import Queries
+
+    More = Callable[[Sequence[str], bool], list[str]]
 
 HOOKS_A_STATEMENT = 64
 """Branches of one union; more hooks take more statements."""
@@ -44,12 +47,13 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a look at the queue saw. `now` is the database's clock, 0 when nothing was seen. In
-    `again_in` seconds a rate lets through what is due."""
+    `again_in` seconds a rate lets through what is due. `kinds` are those of all that was seen."""
 
     due: tuple[Candidate, ...]
     expired: tuple[Candidate, ...]
     now: float
     again_in: float = math.inf
+    kinds: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.due or self.expired)
@@ -103,35 +107,50 @@ class Native:
     ) -> Found:
         """Sees up to `limit` rows that are due, `room` of each limited hook at most, and those that
         a dead worker left."""
-        openings = self._openings(database, limit, room)
-        rows: list[Row] = []
-        again_in = math.inf
-        for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
-            parts, values = self._due_parts(hooks, openings, first=number == 0)
-            if expired:
-                parts.append(self._filtered(self.queries["expired"]))
-                values["expiry"] = self.expiry
-            if expired and self.leases:
-                parts.append(self._filtered(self.leases.queries["orphaned"]))
-            seen = self._see(database, parts, limit, values)
-            again_in = min(again_in, opens(seen, hooks, openings))
-            rows += seen
-        return found_in(rows, limit, again_in)
+        return self._find(database, limit, room, partial(self._left_parts, expired=expired))[0]
 
     def peek(self, database: Database, limit: int) -> Found:
         """The same, with both, and for certain without writing anything."""
         return self.find(database, limit, expired=True)
 
-    def _openings(self, database: Database, limit: int, room: int | None) -> Openings:
-        return self.gates.look(database, limit if room is None else room) if self.gates else OPEN
+    def _find(
+        self, database: Database, limit: int, room: int | None, more: More
+    ) -> tuple[Found, Openings]:
+        """What is seen through the gates. `more` gives further branches for hooks. That something
+        is paused is seen with the rows; only then, or with limits, it is asked what."""
+        openings, room = OPEN, limit if room is None else room
+        if self.gates and self.gates.in_use:
+            openings = self.gates.look(database, room)
+        found = self._look(database, limit, openings, more)
+        if self.gates and PAUSED in found.kinds:
+            openings = self.gates.look(database, room)
+            found = self._look(database, limit, openings, more)
+        return found, openings
 
-    def _see(
-        self, database: Database, parts: Sequence[str], limit: int, values: dict[str, object]
-    ) -> list[Row]:
-        if not parts:
+    def _look(self, database: Database, limit: int, openings: Openings, more: More) -> Found:
+        rows: list[Row] = []
+        again_in = math.inf
+        for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
+            first = number == 0
+            parts, values = self._due_parts(hooks, openings, first=first)
+            parts += more(hooks, first)
+            if first and self.gates and not openings.asked:
+                parts.append(self.gates.queries["is_anything_paused"])
+            if parts:
+                text = self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts))
+                seen = database.query(text, limit=limit, expiry=self.expiry, **values)
+                again_in = min(again_in, opens(seen, hooks, openings))
+                rows += seen
+        return found_in(rows, limit, again_in)
+
+    def _left_parts(self, hooks: Sequence[str], first: bool, *, expired: bool) -> list[str]:  # noqa: ARG002
+        """Branches for what dead workers left, of all hooks."""
+        if not (expired and first):
             return []
-        text = self.queries["look"].replace("/*branches*/", "\nUNION\n".join(parts))
-        return database.query(text, limit=limit, **values)
+        parts = [self._filtered(self.queries["expired"])]
+        if self.leases:
+            parts.append(self._filtered(self.leases.queries["orphaned"]))
+        return parts
 
     def _due_parts(
         self, hooks: Sequence[str], openings: Openings, *, first: bool
@@ -304,6 +323,7 @@ def found_in(rows: list[Row], limit: int, again_in: float = math.inf) -> Found:
         expired=_best(rows, "expired", limit),
         now=float(rows[0]["now"]) if rows else 0.0,
         again_in=again_in,
+        kinds=frozenset(str(row["kind"]) for row in rows),
     )
 
 

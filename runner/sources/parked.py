@@ -7,7 +7,7 @@ would stop. The token stands in the table of held actions, and a lease tells unt
 
 from __future__ import annotations
 
-import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from compat.action_scheduler import INSTALLED, PRIORITIES
@@ -15,14 +15,10 @@ from runner.core.errors import TooBusy
 from runner.core.installed import Installed
 from runner.sources.leases import new_token
 from runner.sources.ownership import (
-    HOOKS_A_STATEMENT,
     Chosen,
     Found,
     Native,
-    chunked,
-    found_in,
     ids_of,
-    opens,
 )
 from runner.storage.db import Conflict
 from runner.storage.queries import hooks_hex
@@ -101,40 +97,39 @@ class Parked(Native):
     ) -> Found:
         """Sees up to `limit` rows that are due, `room` of each limited hook at most, and those that
         a dead worker left. What PHP has added meanwhile is parked first, SWEPT rows at most."""
-        openings = self._openings(database, limit, room)
-        found, seen = self._look(database, limit, openings, expired=expired, unparked=True)
-        if "strayed" in seen:
+        found, openings = self._find(
+            database, limit, room, partial(self._branches, expired=expired, unparked=True)
+        )
+        if "strayed" in found.kinds:
             self._fetch_back(database)
-        if "unparked" in seen:
+        if "unparked" in found.kinds:
             self._sweep(database)
-        if seen & {"strayed", "unparked"}:
-            found, _ = self._look(database, limit, openings, expired=expired, unparked=False)
+        if found.kinds & {"strayed", "unparked"}:
+            again = partial(self._branches, expired=expired, unparked=False)
+            found = self._look(database, limit, openings, again)
         return found
 
     def peek(self, database: Database, limit: int) -> Found:
         """What is not parked yet is not seen: nothing is parked here."""
-        openings = self._openings(database, limit, None)
-        return self._look(database, limit, openings, expired=True, unparked=False)[0]
+        more = partial(self._branches, expired=True, unparked=False)
+        return self._find(database, limit, None, more)[0]
 
-    def _look(
-        self, database: Database, limit: int, openings: Openings, *, expired: bool, unparked: bool
-    ) -> tuple[Found, set[str]]:
-        """What was seen, and of which kinds it was."""
-        rows: list[Row] = []
-        again_in = math.inf
-        for number, hooks in enumerate(chunked(self._hooks, HOOKS_A_STATEMENT)):
-            first = number == 0
-            parts, values = self._due_parts(hooks, openings, first=first)
-            if unparked:
-                swept = [n for n, hook in enumerate(hooks) if hook in self._sweeps]
-                each = self._each("unparked", len(hooks))
-                parts += [each[n] for n in swept]
-            if expired and first:
-                parts += [self._filtered(self.queries["expired"]), self.queries["strayed"]]
-            seen = self._see(database, parts, limit, values)
-            again_in = min(again_in, opens(seen, hooks, openings))
-            rows += seen
-        return found_in(rows, limit, again_in), {str(row["kind"]) for row in rows}
+    def _branches(
+        self,
+        hooks: Sequence[str],
+        first: bool,
+        *,
+        expired: bool,
+        unparked: bool,
+    ) -> list[str]:
+        parts = []
+        if unparked:
+            swept = [n for n, hook in enumerate(hooks) if hook in self._sweeps]
+            each = self._each("unparked", len(hooks))
+            parts += [each[n] for n in swept]
+        if expired and first:
+            parts += [self._filtered(self.queries["expired"]), self.queries["strayed"]]
+        return parts
 
     def _due_parts(
         self, hooks: Sequence[str], openings: Openings, *, first: bool
