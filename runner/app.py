@@ -21,6 +21,7 @@ from runner.sources.gates import Gates
 from runner.sources.leases import Leases
 from runner.sources.ownership import Chosen, Native
 from runner.sources.parked import Parked, ParkedChosen
+from runner.sources.skips import Skips
 from runner.storage.db import Database
 from runner.storage.drivers import driver_of
 from runner.storage.queries import Queries
@@ -153,7 +154,8 @@ class App:
         gates = None
         if leases:
             texts = Queries("gates.sql", database.dialect, identifiers(site, database.dialect))
-            gates = Gates(texts, throttles, leases.locks, chosen=ids is not None)
+            skips = partial(Skips, texts, queries, is_parked=beside_php)
+            gates = Gates(texts, throttles, leases.locks, skips, chosen=ids is not None)
         if ids is not None:
             chosen = ParkedChosen if beside_php else Chosen
             return chosen(queries, hooks, ids, expiry=settings.expiry, leases=leases, gates=gates)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OWN_TABLES = (
     "migrations", "workers", "leases", "attempts", "held",
-    "dead_letters", "pauses", "rates", "locks",
+    "dead_letters", "pauses", "rates", "locks", "skips",
 )  # fmt: skip
 """The runner's own, made by `runner migrate`."""
 

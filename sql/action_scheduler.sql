@@ -20,6 +20,14 @@ FROM (
   ORDER BY scheduled_date_gmt LIMIT :limit
 ) AS due
 
+-- name: first_open
+-- The first due row of a hook, from a date on, that no paused group holds up.
+SELECT scheduled_date_gmt AS reached FROM {actions} {hook_index}
+WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status = 'pending' AND claim_id = 0
+  AND scheduled_date_gmt <= UTC_TIMESTAMP() AND (:since IS NULL OR scheduled_date_gmt >= :since)
+  AND group_id NOT IN (:paused)
+ORDER BY scheduled_date_gmt LIMIT 1
+
 -- name: urgent
 -- Due rows of one priority above the normal one, whatever their hook, so that an urgent row is
 -- seen although many older ones of its hook wait. Bounded: reads :limit rows, then drops others'.

@@ -10,7 +10,7 @@ FROM (SELECT 1 FROM {pauses} WHERE until IS NULL OR until > UTC_TIMESTAMP() LIMI
 
 -- name: paused
 -- What must not begin now.
-SELECT kind, name, until, reason, actor FROM {pauses}
+SELECT kind, name, until, reason, actor, UNIX_TIMESTAMP() AS now FROM {pauses}
 WHERE until IS NULL OR until > UTC_TIMESTAMP() ORDER BY kind, name
 
 -- name: groups_of
@@ -76,3 +76,16 @@ DELETE FROM {locks} WHERE action_id IN (:ids)
 -- name: free_claims
 -- These claims hold nothing any more.
 DELETE FROM {locks} WHERE claim_id IN (:claims)
+
+-- name: skips
+-- From which date on these hooks have due rows that no paused group holds up.
+SELECT hook, reached, looked_at, began_at FROM {skips} WHERE paused = :paused AND hook IN (:hooks)
+
+-- name: skip
+-- Noted for all workers.
+REPLACE INTO {skips} (paused, hook, reached, looked_at, began_at)
+VALUES (:paused, :hook, :reached, :looked_at, :began_at)
+
+-- name: skip_less
+-- Rows of an older date have come.
+UPDATE {skips} SET reached = :reached WHERE reached > :reached

@@ -31,6 +31,14 @@ FROM (
   ORDER BY priority, scheduled_date_gmt LIMIT :limit
 ) AS due
 
+-- name: first_open
+-- The same of parked rows.
+SELECT scheduled_date_gmt AS reached FROM {actions} {hook_index}
+WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status = 'pending' AND claim_id = 0
+  AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved} AND (:since IS NULL OR scheduled_date_gmt >= :since)
+  AND group_id NOT IN (:paused)
+ORDER BY scheduled_date_gmt LIMIT 1
+
 -- name: urgent
 -- Due rows of one priority above the normal one, whatever their hook, as for all_due. Bounded: reads
 -- :limit rows, then drops others'.
@@ -59,7 +67,7 @@ FROM (
 -- name: to_park
 -- Some of those rows. Seen without locks: a row that another transaction is about to add would
 -- be waited for.
-SELECT action_id FROM {actions} {hook_index}
+SELECT action_id, scheduled_date_gmt FROM {actions} {hook_index}
 WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending' AND claim_id = 0
   AND scheduled_date_gmt < '2800-01-01'
 LIMIT :limit

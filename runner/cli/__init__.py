@@ -28,6 +28,8 @@ COMMANDS = {
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",
     "dead-letter": "List, replay, discard and export what failed for good.",
+    "pause": "Let nothing of a hook, a group, or all begin for a while.",
+    "resume": "End a pause.",
     "job": "Create jobs of the WPKite job manager.",
     "worker": "Show who works on this site.",
     "clean": "Delete old finished actions and their logs.",

@@ -71,4 +71,5 @@ def _text(shown: Snapshot) -> str:
         lines.append(f"next due     {shown.next_due_gmt} UTC")
     if shown.dead_letters:
         lines.append(f"dead letters   {shown.dead_letters} (`runner dead-letter list`)")
+    lines += [f"paused       {printable(str(pause))}" for pause in shown.paused]
     return "\n".join(lines).rstrip()

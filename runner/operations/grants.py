@@ -38,6 +38,9 @@ _RUN = {
     "migrations": _READ,
     "attempts": ("SELECT", "INSERT"),
     "dead_letters": ("SELECT", "INSERT"),
+    "pauses": _READ,
+    "rates": ("SELECT", "INSERT", "UPDATE"),
+    "skips": ("SELECT", "INSERT", "DELETE"),
     "actions": ("SELECT", "INSERT", "UPDATE"),
     "claims": ("SELECT", "INSERT", "DELETE"),
     "logs": ("SELECT", "INSERT"),
@@ -65,6 +68,7 @@ _MANAGE = {
     **dict.fromkeys(("attempts", "held"), ("SELECT", "DELETE")),
     "dead_letters": ("SELECT", "UPDATE"),
     "pauses": _ALL,
+    "skips": ("SELECT", "DELETE"),
     "actions": ("SELECT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "DELETE"),
 }
@@ -102,6 +106,7 @@ _COLUMNS = {
     "pauses": "until",
     "rates": "spent_until",
     "locks": "expires_at",
+    "skips": "reached",
 }
 """A column that is written, for those that are updated."""
 

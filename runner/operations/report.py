@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from compat.site_time import epoch_of
 from runner.core.model import Status
+from runner.operations.pauses import Pauses
 from runner.site import identifiers
 from runner.storage.queries import Queries, hooks_hex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runner.operations.pauses import Pause
     from runner.site import Site
     from runner.storage.db import Database
 
@@ -45,6 +47,7 @@ class Snapshot:
     oldest_due_seconds: int | None
     next_due_gmt: str | None
     dead_letters: int | None
+    paused: list[Pause]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,6 +80,7 @@ def snapshot(database: Database, site: Site, hooks: Sequence[str]) -> Snapshot:
         oldest_due_seconds=None if oldest is None else int(due["now"]) - oldest,
         next_due_gmt=database.query(queries["next_due"])[0]["next"],
         dead_letters=database.query(queries["dead"])[0]["letters"] if site.migrated else None,
+        paused=Pauses(database, site).list() if site.migrated else [],
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from runner.core.throttle import Throttle
     from runner.sources.locks import Locks
+    from runner.sources.skips import Skips
     from runner.storage.db import Database, Row
     from runner.storage.queries import Queries
 
@@ -27,7 +28,8 @@ PAUSED = "paused"
 class Openings:
     """What a look may see. `room` is how many actions of a limited hook may begin, 0 where none;
     `opens` is in how many seconds a hook's rate lets the next one through. `groups` are the ids of
-    paused groups. Nobody has `asked` yet where all is open."""
+    paused groups, `reached` the dates at which looks for a hook begin then. Nobody has `asked` yet
+    where all is open."""
 
     asked: bool = False
     everything: bool = True
@@ -35,6 +37,7 @@ class Openings:
     groups: tuple[int, ...] = ()
     room: Mapping[str, int] = field(default_factory=dict)
     opens: Mapping[str, float] = field(default_factory=dict)
+    reached: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is any restriction."""
@@ -57,10 +60,12 @@ class Gates:
         queries: Queries,
         throttles: Mapping[str, Throttle],
         locks: Locks,
+        skips: Callable[..., Skips],
         *,
         chosen: bool = False,
     ) -> None:
         self.locks = locks
+        self._skips = skips
         self.queries = queries
         self.throttles = throttles
         self.chosen = chosen
@@ -78,22 +83,38 @@ class Gates:
         """Who hears of pauses."""
         self._tell = tell
 
-    def look(self, database: Database, room: int) -> Openings:
-        """What is open; of limited hooks at most `room` actions each may be claimed."""
+    def look(
+        self, database: Database, room: int, hooks: Sequence[str], *, writes: bool
+    ) -> Openings:
+        """What is open of these hooks; of limited ones at most `room` actions each may be claimed.
+        `writes` lets Skips note what it found."""
         paused = database.query(self.queries["paused"])
         self._say(paused)
         slugs = [str(row["name"]) for row in paused if row["kind"] == GROUP]
-        ids = database.query(self.queries["groups_of"], slugs=slugs) if slugs else []
+        found = database.query(self.queries["groups_of"], slugs=slugs) if slugs else []
+        groups = tuple(int(row["group_id"]) for row in found)
+        closed = frozenset(str(row["name"]) for row in paused if row["kind"] == HOOK)
+        reached = {}
+        if groups:
+            some = [hook for hook in hooks if hook not in closed]
+            skips = self._skips(groups, int(paused[0]["now"]), writes=writes)
+            reached = skips.reached(database, some)
         counts, opens = self._look_at_limits(database, room) if self.throttles else ({}, {})
         self._pauses = bool(paused)
         return Openings(
             asked=True,
             everything=not any(row["kind"] == EVERYTHING for row in paused),
-            paused=frozenset(str(row["name"]) for row in paused if row["kind"] == HOOK),
-            groups=tuple(int(row["group_id"]) for row in ids),
+            paused=closed,
+            groups=groups,
             room=counts,
             opens=opens,
+            reached=reached,
         )
+
+    def came(self, database: Database, date: str) -> None:
+        """Rows of that date have been added, which may be older than where looks begin."""
+        if self._pauses:
+            database.try_write(self.queries["skip_less"], reached=date)
 
     def _look_at_limits(
         self, database: Database, room: int

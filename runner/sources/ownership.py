@@ -32,6 +32,8 @@ HOOKS_A_STATEMENT = 64
 NORMAL_PRIORITY = 10
 """Action Scheduler's default; lower numbers come first."""
 
+_PAUSED = " AND group_id NOT IN (:paused)"
+
 URGENCIES = {f"urgency_{priority}": priority for priority in range(NORMAL_PRIORITY)}
 """The values of the branches for urgent rows."""
 
@@ -107,25 +109,26 @@ class Native:
     ) -> Found:
         """Sees up to `limit` rows that are due, `room` of each limited hook at most, and those that
         a dead worker left."""
-        return self._find(database, limit, room, partial(self._left_parts, expired=expired))[0]
+        return self._find(database, limit, room, partial(self._left_parts, expired=expired))
 
     def peek(self, database: Database, limit: int) -> Found:
         """The same, with both, and for certain without writing anything."""
-        return self.find(database, limit, expired=True)
+        more = partial(self._left_parts, expired=True)
+        return self._find(database, limit, None, more, writes=False)
 
     def _find(
-        self, database: Database, limit: int, room: int | None, more: More
-    ) -> tuple[Found, Openings]:
+        self, database: Database, limit: int, room: int | None, more: More, *, writes: bool = True
+    ) -> Found:
         """What is seen through the gates. `more` gives further branches for hooks. That something
         is paused is seen with the rows; only then, or with limits, it is asked what."""
         openings, room = OPEN, limit if room is None else room
         if self.gates and self.gates.in_use:
-            openings = self.gates.look(database, room)
+            openings = self.gates.look(database, room, self._hooks, writes=writes)
         found = self._look(database, limit, openings, more)
         if self.gates and PAUSED in found.kinds:
-            openings = self.gates.look(database, room)
+            openings = self.gates.look(database, room, self._hooks, writes=writes)
             found = self._look(database, limit, openings, more)
-        return found, openings
+        return found
 
     def _look(self, database: Database, limit: int, openings: Openings, more: More) -> Found:
         rows: list[Row] = []
@@ -160,15 +163,21 @@ class Native:
         values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
         values |= {"groups": self._groups or self._excluded, "paused": list(openings.groups)}
         values |= {"hooks_hex": hooks_hex(self._hooks)}
-        text = self._filtered(self.queries["due"], openings)
+        plain = self._filtered(self.queries["due"], openings)
         parts = []
         for number, hook in enumerate(hooks):
+            text = plain
+            if hook in openings.reached:
+                text = plain.replace(
+                    _PAUSED, f"{_PAUSED} AND scheduled_date_gmt >= :reached_{number}"
+                )
+                values[f"reached_{number}"] = openings.reached[hook]
             if openings.lets(hook):
                 own = ["hook", "limit"] if hook in openings.room else ["hook"]
                 parts.append(numbered(text, own, number))
                 values[f"limit_{number}"] = openings.room.get(hook)
             elif hook in openings.opens and openings.everything and hook not in openings.paused:
-                waiting = text.replace("'due' AS kind", f"'waits {number}' AS kind")
+                waiting = text.replace("'due' AS kind", f"'awaits {number}' AS kind")
                 parts.append(numbered(waiting, ["hook", "limit"], number))
                 values[f"limit_{number}"] = 1
         open_hooks = [hook for hook in self._hooks if openings.lets(hook)]
@@ -194,7 +203,7 @@ class Native:
         elif self._excluded is not None:
             wanted = "AND group_id NOT IN (:groups)"
         if openings.groups:
-            wanted += " AND group_id NOT IN (:paused)"
+            wanted += _PAUSED
         return text.replace("/*groups*/", wanted)
 
     def lock_due(self, tx: Transaction, ids: Sequence[int]) -> list[Row]:
@@ -330,7 +339,7 @@ def found_in(rows: list[Row], limit: int, again_in: float = math.inf) -> Found:
 def opens(rows: Sequence[Row], hooks: Sequence[str], openings: Openings) -> float:
     """In how many seconds a rate lets the first of those through that wait for one."""
     kinds = (str(row["kind"]).split() for row in rows)
-    waiting = (hooks[int(kind[1])] for kind in kinds if kind[0] == "waits")
+    waiting = (hooks[int(kind[1])] for kind in kinds if kind[0] == "awaits")
     return min((openings.opens[hook] for hook in waiting), default=math.inf)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import INSTALLED, PRIORITIES
+from compat.action_scheduler import INSTALLED, PRIORITIES, parked
 from runner.core.errors import TooBusy
 from runner.core.installed import Installed
 from runner.sources.leases import new_token
@@ -97,22 +97,20 @@ class Parked(Native):
     ) -> Found:
         """Sees up to `limit` rows that are due, `room` of each limited hook at most, and those that
         a dead worker left. What PHP has added meanwhile is parked first, SWEPT rows at most."""
-        found, openings = self._find(
-            database, limit, room, partial(self._branches, expired=expired, unparked=True)
-        )
+        more = partial(self._branches, expired=expired)
+        found = self._find(database, limit, room, partial(more, unparked=True))
         if "strayed" in found.kinds:
             self._fetch_back(database)
         if "unparked" in found.kinds:
             self._sweep(database)
         if found.kinds & {"strayed", "unparked"}:
-            again = partial(self._branches, expired=expired, unparked=False)
-            found = self._look(database, limit, openings, again)
+            found = self._find(database, limit, room, partial(more, unparked=False))
         return found
 
     def peek(self, database: Database, limit: int) -> Found:
         """What is not parked yet is not seen: nothing is parked here."""
         more = partial(self._branches, expired=True, unparked=False)
-        return self._find(database, limit, None, more)[0]
+        return self._find(database, limit, None, more, writes=False)
 
     def _branches(
         self,
@@ -148,6 +146,8 @@ class Parked(Native):
         self._swept += self._park(
             database, ids_of(rows), hooks, lambda tx: self._still_swept(tx) == hooks
         )
+        if self.gates and rows:
+            self.gates.came(database, min(parked(str(row["scheduled_date_gmt"])) for row in rows))
         self._alarm()
 
     def _still_swept(self, tx: Transaction) -> list[str]:

@@ -73,6 +73,18 @@ CREATE TABLE IF NOT EXISTS {locks} (
   KEY action_id (action_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 
+-- name: skips
+-- While groups are paused: from which date on a hook has due rows of others, as was seen at
+-- `looked_at`; at `began_at` (both in epoch seconds) all rows were looked at.
+CREATE TABLE IF NOT EXISTS {skips} (
+  paused varchar(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  hook varchar(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  reached datetime NULL,
+  looked_at bigint NOT NULL,
+  began_at bigint NOT NULL,
+  PRIMARY KEY (paused, hook)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+
 -- name: dead_letters@sqlite
 -- The same for SQLite.
 CREATE TABLE IF NOT EXISTS {dead_letters} (
@@ -133,4 +145,15 @@ CREATE TABLE IF NOT EXISTS {locks} (
   claim_id integer NOT NULL,
   expires_at text NOT NULL,
   PRIMARY KEY (name, place)
+)
+
+-- name: skips@sqlite
+-- The same for SQLite.
+CREATE TABLE IF NOT EXISTS {skips} (
+  paused text NOT NULL,
+  hook text NOT NULL,
+  reached text NULL,
+  looked_at integer NOT NULL,
+  began_at integer NOT NULL,
+  PRIMARY KEY (paused, hook)
 )

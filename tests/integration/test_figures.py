@@ -172,9 +172,12 @@ def test_plans_of_the_claim_sort_nothing_large(site, server, engine):
     is sorted in the end are the few rows that the branches gave."""
     fill(site, 20_000, "due", hooks=HOOKS, now=NOW)
     with server.frozen(NOW):
-        source = engine.source()
-        text, values = source._ownership._union(HOOKS, expired=True, urgent=True)
-        plan = engine.database().query("EXPLAIN FORMAT=TRADITIONAL " + text, limit=BATCH, **values)
+        database, asked = engine.database(), []
+        ask = database.query
+        database.query = lambda text, **values: asked.append((text, values)) or ask(text, **values)
+        engine.source()._ownership.find(database, BATCH, expired=True)
+        ((text, values),) = asked
+        plan = ask("EXPLAIN FORMAT=TRADITIONAL " + text, **values)
     table = [row for row in plan if "actionscheduler_actions" in str(row["table"])]
     assert len(table) == len(HOOKS) + 10 + 2
     assert not [row for row in table if "filesort" in str(row["Extra"])]

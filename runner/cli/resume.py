@@ -1,0 +1,40 @@
+"""`runner resume`: what was paused may begin again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from runner.cli.options import settings_options, site_app
+from runner.cli.pause import target_of, target_options
+from runner.core.errors import RunnerError, UsageError
+from runner.operations.pauses import Pauses
+
+EPILOG = """\b
+Examples:
+  runner resume --hook wpkite_sync_product
+  runner resume --all
+
+\b
+--all ends the pause of everything; pauses of single hooks and groups stay. `runner pause` shows
+what is paused.
+"""
+
+
+@click.command("resume", epilog=EPILOG)
+@settings_options("database")
+@target_options
+def command(*, hook: str | None, group: str | None, everything: bool, **flags: Any) -> None:
+    """End a pause: what is due begins within a second."""
+    target = target_of(hook, group, everything=everything)
+    if target is None:
+        raise UsageError("say what to resume: --hook NAME, --group NAME or --all")
+    with site_app(flags).open() as (database, site):
+        pauses = Pauses(database, site)
+        if not pauses.resume(target):
+            raise RunnerError(f"{target} is not paused (`runner pause` shows what is)")
+        left = pauses.list()
+    click.echo(f"resumed {target}")
+    for pause in left:
+        click.echo(f"still paused: {pause}")
