@@ -189,6 +189,8 @@ class Scene:
             " USING (claim_id) WHERE status IN ('pending', 'in-progress')"
         )
         assert not claims
+        if self.tables:
+            assert self.site.own("locks") == []
         if self.mode == "parked":
             assert not self._count("claim_id > 0")
             assert not self._count("status <> 'pending' AND scheduled_date_gmt >= '2800-01-01'")

@@ -135,6 +135,7 @@ def test_a_prefix_is_letters_digits_and_underscores(prefix):
         "pauses": f"`{prefix}runner_pauses`",
         "rates": f"`{prefix}runner_rates`",
         "locks": f"`{prefix}runner_locks`",
+        "skips": f"`{prefix}runner_skips`",
         "attempts": f"`{prefix}runner_attempts`",
         "attempts_index": f"`{prefix}runner_attempt_index`",
     }
