@@ -48,6 +48,7 @@ def command(*, as_json: bool, **flags: Any) -> None:
 
 def _facts(handler: Handler, loaded: Handlers, *, job: bool = False) -> dict[str, Any]:
     hook, type_ = (", ".join(loaded.job_hooks), handler.hook) if job else (handler.hook, None)
+    limits = loaded.throttles()
     around = {m: [c.name for c in loaded.callbacks(m, hook, type_)] for m in MOMENTS}
     return {
         "hook": hook,
@@ -60,13 +61,15 @@ def _facts(handler: Handler, loaded: Handlers, *, job: bool = False) -> dict[str
         "classify": name_of(handler.classify) if handler.classify else None,
         "timeout": handler.timeout,
         "queue": handler.queue or None,
+        "limits": (handler.throttle if job else limits.get(hook, handler.throttle)).words(),
         **around,
     }
 
 
 def _around(facts: dict[str, Any]) -> str:
-    """Its queue, and what is called around it."""
+    """Its queue, its limits, and what is called around it."""
     parts = [f"queue {facts['queue']}"] if facts["queue"] else []
+    parts += facts["limits"]
     parts += [f"{moment} {', '.join(facts[moment])}" for moment in MOMENTS if facts[moment]]
     return printable("; ".join(parts))
 

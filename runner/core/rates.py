@@ -13,6 +13,10 @@ _RATE = re.compile(r"(\d{1,9})\s*/\s*(\d{0,6})\s*([a-z]+)", re.ASCII)
 _EXAMPLE = "write it as 50/m, 50/s,burst=10 or 100/h,key=crm"
 
 
+_NOISE = 1e-6
+"""Of epoch seconds as floats, and of what is reckoned from them."""
+
+
 class RateError(ValueError):
     """The text is no rate; the message says how one is written."""
 
@@ -47,17 +51,17 @@ class Rate:
         return self.seconds / self.count
 
     def __str__(self) -> str:
+        """Without its key."""
         units = {1: "s", 60: "m", 3600: "h", 86_400: "d"}
         span = units.get(self.seconds) or f"{self.seconds}s"
         burst = f",burst={self.burst}" if self.burst > 1 else ""
-        key = f",key={self.key}" if self.key else ""
-        return f"{self.count}/{span}{burst}{key}"
+        return f"{self.count}/{span}{burst}"
 
 
 def available(rate: Rate, spent_until: float, now: float) -> int:
     """How many calls may begin at once; both moments in epoch seconds."""
-    ahead = max(spent_until - now, 0.0) / rate.interval
-    return max(int(rate.burst - ahead + 1e-6), 0)
+    ahead = max(spent_until - now - _NOISE, 0.0) / rate.interval
+    return max(int(rate.burst - ahead + _NOISE), 0)
 
 
 def spend(rate: Rate, spent_until: float, now: float, calls: int) -> float:

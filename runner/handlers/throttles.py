@@ -71,7 +71,7 @@ def lock_by_key(
                 " taken: leave on_locked out"
             )
         return Throttle(places={named("lock", str(lock)): 1})
-    return Throttle(lock=_by_args(str(lock), wait, signature))
+    return Throttle(lock=_by_args(str(lock), wait, signature), lock_name=str(lock))
 
 
 def _by_args(template: str, wait: float, signature: Signature) -> Callable[[Args], KeyLock | None]:
@@ -111,14 +111,14 @@ def merged(label: str, throttles: Iterable[Throttle]) -> Throttle:
     """What holds for a hook by all of them. Raises HandlerError where they contradict."""
     rates: dict[str, Rate] = {}
     places: dict[str, int] = {}
-    lock = None
+    lock, lock_name = None, ""
     for throttle in throttles:
         agree(label, rates, throttle.rates)
         agree(label, places, throttle.places)
         rates |= throttle.rates
         places |= throttle.places
-        lock = throttle.lock or lock
-    return Throttle(rates, places, lock)
+        lock, lock_name = throttle.lock or lock, throttle.lock_name or lock_name
+    return Throttle(rates, places, lock, lock_name)
 
 
 def agree(label: str, known: Mapping[str, object], more: Mapping[str, object]) -> None:

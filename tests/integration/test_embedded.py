@@ -92,6 +92,29 @@ def test_abandoned_work_is_taken_back(demo):
     ) == [(0,)]
 
 
+LIMITED = """
+from runner import Handlers
+
+handlers = Handlers()
+
+@handlers.on("limited", rate="20/s", concurrency=1, lock="one:{n}")
+def limited(n): ...
+"""
+
+
+def test_limits_and_pauses_in_a_file(demo, cli):
+    """The embedded default keeps them too."""
+    cli.module("limited", LIMITED)
+    environ = {"RUNNER_DSN": f"sqlite://{demo.path}", "RUNNER_HANDLERS": "limited:handlers"}
+    assert cli("migrate", **environ).returncode == 0
+    for _ in range(3):
+        assert cli("action", "create", "limited", "now", "--args", "[7]", **environ).returncode == 0
+    assert cli("pause", "--hook", "limited", "--by", "ann", **environ).returncode == 0
+    assert cli("run", **environ).stdout == "nothing is due\n"
+    assert cli("resume", "--hook", "limited", **environ).stdout == "resumed hook limited\n"
+    assert cli("run", **environ).stdout.startswith("claimed 3: completed 3 in")
+
+
 def test_leases_in_a_file(demo, cli):
     """The same tables in a SQLite file: the lease decides, and every try is recorded."""
     made = cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}")
