@@ -102,6 +102,11 @@ def locked(name: str) -> str:
     return clipped(f"action put off via {CONTEXT} while another holds its {name}")
 
 
+def prioritized(priority: int, why: str) -> str:
+    """Ours alone: somebody wants it sooner, or later."""
+    return clipped(f"action given priority {priority} via {CONTEXT}{f': {why}' if why else ''}")
+
+
 def canceled(why: str) -> str:
     return clipped(f"{CANCELED} via {CONTEXT}: {why}") if why else CANCELED
 

@@ -2,8 +2,49 @@
 
 -- name: lock
 -- What these are, under lock, with the database's time.
-SELECT action_id, status, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
+SELECT action_id, status, {priority} AS priority, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
 WHERE action_id IN (:ids) {lock}
+
+-- name: lock_waiting
+-- Those of them that nobody has claimed.
+SELECT action_id, status, {true_date} AS due, UNIX_TIMESTAMP() AS now FROM {actions} {by_key}
+WHERE action_id IN (:ids) AND status = 'pending' AND claim_id = 0 {lock}
+
+-- name: lock_waiting_unheld
+-- The same where parked ones may be held.
+SELECT action_id, status, {true_date} AS due, UNIX_TIMESTAMP() AS now FROM {actions} AS a {by_key}
+WHERE action_id IN (:ids) AND status = 'pending' AND claim_id = 0
+  AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id) {lock}
+
+-- name: lock_running
+-- Those of them that a worker of ours runs, by its lease.
+SELECT action_id, status, UNIX_TIMESTAMP() AS now FROM {actions} AS a {by_key}
+WHERE action_id IN (:ids) AND (status = 'canceled' OR (status = 'in-progress' AND (
+  EXISTS (SELECT 1 FROM {leases} AS l WHERE l.claim_id = a.claim_id)
+  OR EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)))) {lock}
+
+-- name: schedules
+-- Of actions that are to be put off.
+SELECT action_id, schedule FROM {actions} WHERE action_id IN (:ids)
+
+-- name: put_off
+-- Due later, parked or not as before.
+UPDATE {actions} {by_key} SET schedule = :schedule,
+  scheduled_date_gmt = CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {moved} THEN :parked
+    ELSE :gmt END,
+  scheduled_date_local = :local
+WHERE action_id = :id
+
+-- name: prioritize
+-- Sooner or later than others that are due.
+UPDATE {actions} {by_key} SET priority = :priority WHERE action_id IN (:ids)
+
+-- name: cancel_running
+-- Its worker finds that it has lost the action, and writes nothing of it.
+UPDATE {actions} {by_key}
+SET status = 'canceled', scheduled_date_gmt = {true_date},
+  last_attempt_gmt = COALESCE(last_attempt_gmt, UTC_TIMESTAMP()) {release_unique_key}
+WHERE action_id IN (:ids) AND status = 'in-progress'
 
 -- name: cancel
 -- They will not run, and have their true dates.

@@ -51,7 +51,7 @@ _CLEAN = {
     "logs": ("SELECT", "DELETE"),
     "claims": ("SELECT", "DELETE"),
     **dict.fromkeys(OWN_TABLES, _READ),  # they count when all are seen
-    **dict.fromkeys(("attempts", "leases", "held"), ("SELECT", "DELETE")),
+    **dict.fromkeys(("attempts", "leases", "held", "locks"), ("SELECT", "DELETE")),
 }
 
 _PURGE = {

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from compat import action_scheduler as texts
 from compat.schedules import simple
 from compat.site_time import sql_date
+from runner.core.errors import SiteError
 from runner.core.model import Status
 from runner.site import action_queries, identifiers
 from runner.sources.journal import Journal
+from runner.sources.rows import Unreadable, schedule_of
 from runner.storage.queries import Queries, hooks_hex
 
 if TYPE_CHECKING:
@@ -75,6 +77,84 @@ def retry(database: Database, site: Site, ids: Sequence[int]) -> list[int]:
     return _change(database, queries, ids, Change(allowed, write, was_done))
 
 
+def cancel_running(
+    database: Database, site: Site, ids: Sequence[int], *, why: str = ""
+) -> list[int]:
+    """Cancels those that a worker of ours runs; returns their ids. With its next heartbeat the
+    worker tells the handler (`context.cancelled`); whatever comes of it is not written. Needs the
+    runner's own tables, which tell whose a running action is."""
+    if not site.migrated:
+        return []
+    queries = _queries(database, site)
+    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+
+    def write(tx: Transaction, some: list[int], now: int) -> None:
+        tx.execute(queries["cancel_running"], ids=some)
+        journal.write(tx, [(id_, texts.canceled(why)) for id_ in some], now)
+
+    def was_done(row: Row | None) -> bool:
+        return row is not None and row["status"] == Status.CANCELED
+
+    change = Change((Status.RUNNING,), write, was_done, lock="lock_running")
+    return _change(database, queries, ids, change)
+
+
+def put_off(
+    database: Database, site: Site, ids: Sequence[int], at: int, *, why: str = ""
+) -> list[int]:
+    """Puts those off that wait and nobody has claimed, to a moment in epoch seconds; returns their
+    ids. A chain keeps its rhythm. What cannot be read is left as it is."""
+    queries = _queries(database, site)
+    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+    date = sql_date(at)
+
+    def write(tx: Transaction, some: list[int], now: int) -> None:
+        for row in tx.query(queries["schedules"], ids=some):
+            tx.later(
+                queries["put_off"],
+                id=row["action_id"],
+                schedule=_put_off(row["schedule"], at),
+                gmt=date,
+                parked=texts.parked(date),
+                local=site.zone.local(at),
+            )
+        journal.write(tx, [(id_, texts.snoozed(why, date)) for id_ in some], now)
+
+    def was_done(row: Row | None) -> bool:
+        return row is not None and str(row["due"]) == date
+
+    lock = "lock_waiting_unheld" if site.migrated else "lock_waiting"
+    return _change(database, queries, ids, Change((Status.PENDING,), write, was_done, lock=lock))
+
+
+def _put_off(text: str | None, at: int) -> str:
+    try:
+        schedule = schedule_of(text)
+    except Unreadable:
+        return text or ""  # the next claim gives it up, and says why
+    return schedule.put_off_to(at).to_bytes().decode(errors="surrogateescape")
+
+
+def prioritize(
+    database: Database, site: Site, ids: Sequence[int], priority: int, *, why: str = ""
+) -> list[int]:
+    """Gives those that wait another priority, 0 (soonest) to 255; returns their ids. Raises
+    SiteError where Action Scheduler's table has none (before 3.6)."""
+    if not site.shape.priority:
+        raise SiteError("this site's Action Scheduler has no priorities (it does from 3.6 on)")
+    queries = _queries(database, site)
+    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+
+    def write(tx: Transaction, some: list[int], now: int) -> None:
+        tx.execute(queries["prioritize"], ids=some, priority=priority)
+        journal.write(tx, [(id_, texts.prioritized(priority, why)) for id_ in some], now)
+
+    def was_done(row: Row | None) -> bool:
+        return row is not None and int(row["priority"]) == priority
+
+    return _change(database, queries, ids, Change((Status.PENDING,), write, was_done))
+
+
 def delete(
     database: Database, site: Site, ids: Sequence[int], *, running: bool = False
 ) -> list[int]:
@@ -96,18 +176,19 @@ def delete(
 @dataclass(frozen=True, slots=True)
 class Change:
     """`allowed` are the statuses that may be changed, None is all. `was_done` tells from a row, or
-    its absence, whether a COMMIT without an answer took place."""
+    its absence, whether a COMMIT without an answer took place. `lock` reads the rows."""
 
     allowed: tuple[Status, ...] | None
     write: Write
     was_done: Callable[[Row | None], bool]
+    lock: str = "lock"
 
 
 def _change(database: Database, queries: Queries, ids: Sequence[int], change: Change) -> list[int]:
     changed: list[int] = []
     ids = list(dict.fromkeys(ids))
     for begin in range(0, len(ids), MOST):
-        changed += database.unit(_unit(queries["lock"], ids[begin : begin + MOST], change))
+        changed += database.unit(_unit(queries[change.lock], ids[begin : begin + MOST], change))
     return changed
 
 

@@ -62,7 +62,18 @@ def unchanged(site):
     assert everything() == before
 
 
-COMMANDS = ("list", "get", "logs", "next", "create", "cancel", "delete", "run")
+COMMANDS = (
+    "list",
+    "get",
+    "logs",
+    "next",
+    "create",
+    "cancel",
+    "snooze",
+    "priority",
+    "delete",
+    "run",
+)
 
 
 def test_help_shows_an_example(shell, subtests):

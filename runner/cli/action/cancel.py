@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import complain
+from runner.cli.action.changes import told
 from runner.cli.action.inputs import args_column, checked, number_of
+from runner.cli.actor import actor_name, actor_option
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import RunnerError, UsageError
 from runner.core.model import Status
@@ -16,8 +17,6 @@ from runner.operations import manage
 from runner.operations.actions import Actions, Filter, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from runner.site import Site
     from runner.storage.db import Database
 
@@ -27,6 +26,7 @@ Examples:
   runner action cancel wpkite_sync_product --args '[42]'
   runner action cancel wpkite_sync_product --yes
   runner action cancel --group shop --all --yes
+  runner action cancel 48211 --running
 
 \b
 What is all digits is an id, everything else a hook. A recurring action ends when it is canceled.
@@ -39,20 +39,28 @@ What is all digits is an id, everything else a hook. A recurring action ends whe
 @click.option("--args", metavar="JSON", help="With exactly these args; without, any.")
 @click.option("--group", metavar="NAME", help="Of this group.")
 @click.option("--all", "everything", is_flag=True, help="All of --group, whatever their hook.")
+@click.option("--running", is_flag=True, help="Running ones too, of Python's runner; by id.")
 @click.option("--yes", is_flag=True, help="Cancel several without asking.")
+@actor_option
 def command(
     *,
     names: tuple[str, ...],
     args: str | None,
     group: str | None,
     everything: bool,
+    running: bool,
     yes: bool,
+    actor: str | None,
     **flags: Any,
 ) -> int:
     """Cancel pending actions: by their ids, or all that match a hook, args and a group.
 
-    Several matches are canceled only with --yes; on a terminal you are asked.
+    Several matches are canceled only with --yes; on a terminal you are asked. A running one is told
+    so with its worker's next heartbeat (15 s): its handler sees `context.cancelled`, and whatever
+    comes of it is not recorded.
     """
+    if running and not (names and all(name.isdecimal() for name in names)):
+        raise UsageError("--running is for ids")
     by_id = bool(names) and all(name.isdecimal() for name in names)
     if by_id and (args is not None or group is not None or everything):
         raise UsageError("ids stand alone: leave out --args, --group and --all, or give a hook")
@@ -71,23 +79,16 @@ def command(
     app = site_app(flags)
     with app.open() as (database, site):
         if by_id:
-            return _cancel_ids(database, site, ids)
+            why = f"by {actor_name(actor)}" if actor else ""
+            done = manage.cancel(database, site, ids, why=why)
+            if running:
+                left = [id_ for id_ in ids if id_ not in done]
+                done += manage.cancel_running(database, site, left, why=why)
+            only = "pending actions can be canceled"
+            if running:
+                only = "pending actions can be canceled, and those that Python's runner runs"
+            return told(database, site, ids, done, did="canceled", only=only)
         return _cancel_matches(database, site, wanted, yes=yes)
-
-
-def _cancel_ids(database: Database, site: Site, ids: Sequence[int]) -> int:
-    """What is not pending is named."""
-    canceled = manage.cancel(database, site, ids)
-    left = [id_ for id_ in ids if id_ not in set(canceled)]
-    found = {action.id: action for action in Actions(database, site).read(left)}
-    for id_ in left:
-        if id_ in found:
-            complain(f"action {id_} is {found[id_].status}: only pending actions can be canceled")
-        else:
-            complain(f"there is no action {id_}")
-    if canceled:
-        click.echo(_sentence(len(canceled)))
-    return 1 if left else 0
 
 
 def _cancel_matches(database: Database, site: Site, wanted: Filter, *, yes: bool) -> int:
