@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "Look for what is wrong or slow: site, database, queue, runner.",
     "grants": "Print or verify the rights of the database account.",
     "status": "Show what waits, runs and failed.",
+    "explain": "Say why an action has not run, or what happened to it.",
     "config": "Show every setting, its value, and where it came from.",
     "action": "List, create, cancel, delete and run single actions.",
     "dead-letter": "List, replay, discard and export what failed for good.",

@@ -67,7 +67,7 @@ def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
         "action_scheduler.sql", "actions.sql", "dead_letters.sql", "doctor.sql", "enqueue.sql",
-        "gates.sql", "grants.sql", "install.sql", "jobs.sql", "leases.sql", "manage.sql",
+        "explain.sql", "gates.sql", "grants.sql", "install.sql", "jobs.sql", "leases.sql", "manage.sql",
         "migrate.sql", "parked.sql", "pauses.sql", "purge.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
         "schema/0001_leases.sql", "schema/0002_parked.sql", "schema/0003_control.sql",
     ]  # fmt: skip
