@@ -46,9 +46,9 @@ class Queue:
 
     - returns its id, or None when it is unique and has its like already: pending or running, of
       the same hook, group and args (`unique=True`), or of the same hook and group, as before
-      Action Scheduler 4.0 (`unique="hook"`). Texts compare by the columns' collation. As in PHP
-      this is a look, not a constraint: two processes at the same moment may both succeed, and
-      what another has not committed yet is not seen;
+      Action Scheduler 4.0 (`unique="hook"`). Texts compare by the columns' collation. Of
+      several Python processes at the same moment one succeeds; beside PHP, and with
+      `connection=`, this is a look, as in PHP: what another has not committed yet is not seen;
     - raises EnqueueError, a ValueError, for what cannot be created; then nothing was written;
     - with `connection=`, the caller's own (PyMySQL, or sqlite3 for a SQLite file), writes in the
       transaction that is open there, neither commits nor rolls it back, and raises the driver's

@@ -13,19 +13,19 @@ FROM {groups} WHERE slug = :slug
 SELECT -1 AS number, NULL AS group_id, UNIX_TIMESTAMP() AS now, option_value AS installed
 FROM {options} WHERE option_name = :installed
 
--- name: lock_groups
--- One process at a time creates groups of this site: the column is not unique.
+-- name: take_lock
+-- One process at a time creates groups of this site, or unique actions of a hook: no column is unique.
 SELECT GET_LOCK(:lock, 10) AS taken
 
--- name: lock_groups@sqlite
+-- name: take_lock@sqlite
 -- A transaction that writes is the only one already.
 SELECT 1 AS taken
 
--- name: unlock_groups
--- Lets the next one create groups.
+-- name: give_lock_back
+-- Lets the next one do it.
 SELECT RELEASE_LOCK(:lock) AS free
 
--- name: unlock_groups@sqlite
+-- name: give_lock_back@sqlite
 -- The transaction's end did it.
 SELECT 1 AS free
 

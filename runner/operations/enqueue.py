@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,9 @@ class Enqueue:
         missing = [slug for slug in slugs if groups[slug] is None]
         if connection is None:
             _place(rows, groups | self._create_groups(missing))
-            return self._database.unit(_Writing(self._queries, rows, log, also).write, tries=TRIES)
+            writing = _Writing(self._queries, rows, log, also)
+            with self._unique(rows):
+                return self._database.unit(writing.write, tries=TRIES)
         with borrow(self._database, connection) as tx:
             _place(rows, groups | self._create_groups(missing, tx))
             return _Writing(self._queries, rows, log, also, self._database).write(tx)
@@ -148,13 +151,31 @@ class Enqueue:
             return {}
         if borrowed and self._database.dialect == "sqlite":
             return self._insert_groups(borrowed, slugs)
-        # Outside the unit: a retried one would take it twice, and it is given back once.
-        if self._database.query(self._queries["lock_groups"], lock=self._lock)[0]["taken"] != 1:
-            raise TooBusy("another process is creating groups and does not end")
-        try:
+        with self._alone(self._lock, "creating groups"):
             return self._database.unit(lambda tx: self._insert_groups(tx, slugs), tries=TRIES)
+
+    @contextmanager
+    def _unique(self, rows: Sequence[Row]) -> Iterator[None]:
+        """One process at a time creates unique actions of a hook: look and insert are two things,
+        and there is no constraint. What a caller's transaction has not committed nobody sees."""
+        hooks = {str(row["hook"]).casefold() for row in rows if row["unique"]}
+        names = (hashlib.sha256(f"{self._lock}\0{hook}".encode()) for hook in hooks)
+        with ExitStack() as stack:
+            for name in sorted(name.hexdigest()[:32] for name in names):
+                lock = self._alone(f"runner:unique:{name}", "creating unique actions of that hook")
+                stack.enter_context(lock)
+            yield
+
+    @contextmanager
+    def _alone(self, lock: str, what: str) -> Iterator[None]:
+        """Holds a named lock outside the unit: a retried one would take it twice, and it is given
+        back once. Raises TooBusy."""
+        if self._database.query(self._queries["take_lock"], lock=lock)[0]["taken"] != 1:
+            raise TooBusy(f"another process is {what} and does not end")
+        try:
+            yield
         finally:
-            self._database.try_write(self._queries["unlock_groups"], lock=self._lock)
+            self._database.try_write(self._queries["give_lock_back"], lock=lock)
 
     def _insert_groups(self, tx: Transaction, slugs: Sequence[str]) -> dict[str, Any]:
         found = {}

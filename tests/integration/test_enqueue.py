@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import pytest
 from support import server as servers
 from support.cutting import Cut
 from support.queue import caller, server_variable, together
 from support.site import SiteDatabase, golden
+from support.waiting import until
 
 from runner import EnqueueError, NewAction, Queue, RunnerError
 from runner.core.errors import ConfigError, DatabaseError, SiteError
@@ -117,6 +119,48 @@ def test_only_a_living_action_blocks(queue, site, status, blocks):
     queue.enqueue("a_hook")
     site.run(f"UPDATE {ACTIONS} SET status = %s", (status,))
     assert (queue.enqueue("a_hook", unique=True) is None) is bool(blocks)
+
+
+def test_eight_at_once_create_one_unique_action(site, server):
+    """However many processes create it at the same moment, one does; and no lock is left."""
+
+    def work(number, start):
+        with Queue.open(site.url) as queue:
+            start()
+            return [
+                queue.enqueue("h", [n], unique=True)
+                if number % 2
+                else queue.many([NewAction("H", [n], unique=True), NewAction("i", unique="hook")])[
+                    0
+                ]
+                for n in range(20)
+            ]
+
+    made = together(8, work)
+    ids = [id_ for ids in made for id_ in ids if id_ is not None]
+    assert len(ids) == len(set(ids)) == 20
+    assert len(site.rows()) == 21
+    assert server.execute("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%lock%'") == [(0,)]  # fmt: skip
+
+
+def test_a_unique_action_waits_for_who_creates_one_of_its_hook(site, server):
+    """However it is written; others do not wait, and the lock is given back."""
+    with Queue.open(site.url) as first, Queue.open(site.url) as second:
+        with first._enqueue._unique([{"hook": "A_hook", "unique": True}]):
+            begun = []
+            thread = threading.Thread(
+                target=lambda: begun.append(second.enqueue("a_hook", unique=True))
+            )
+            thread.start()
+            until(lambda: server.execute(
+                "SELECT 1 FROM information_schema.processlist WHERE state = 'User lock'"
+            ))  # fmt: skip
+            assert first.enqueue("a_hook") == 1
+            assert first.enqueue("b_hook", unique=True) == 2
+            assert begun == []
+        thread.join(20)
+        assert begun == [None]
+        assert second.enqueue("b_hook", unique=True) is None
 
 
 def test_unique_across_connections(queue, site):
