@@ -194,3 +194,8 @@ FROM (
   UNION ALL
   SELECT * FROM (SELECT action_id FROM {logs} ORDER BY log_id DESC LIMIT :limit) AS newest
 ) AS sample LEFT JOIN {actions} AS a ON a.action_id = sample.action_id
+
+-- name: pauses
+-- What is paused now, and since when; some pauses have no end.
+SELECT kind, name, until, actor, created_at FROM {pauses}
+WHERE until IS NULL OR until > UTC_TIMESTAMP() ORDER BY created_at

@@ -66,7 +66,7 @@ def test_json_is_stable(shop, cli):
         "tables.collation", "own.tables", "site.time_zone", "php.runner", "mode", "install",
         "parked", "protection", "plugin", "trigger", "php.store", "php.callbacks", "php.batch_size",
         "php.object_cache", "php.clock", "workers", "claims.unused", "claims.missing",
-        "claims.leases", "running.stuck", "running.leaseless", "due.ours", "due.unhandled", "failed",
+        "claims.leases", "running.stuck", "running.leaseless", "due.ours", "paused", "due.unhandled", "failed",
         "chains.duplicate", "chains.stopped", "size.rows", "size.tables", "size.orphaned_logs",
         "handlers", "packages",
     ]  # fmt: skip

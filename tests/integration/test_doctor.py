@@ -204,6 +204,7 @@ TROUBLES = {
         "warning",
     ),
     "due.ours": (lambda shop: action(shop, at=NOW - 301), "warning"),
+    "paused": (lambda shop: pause(shop, NOW - 86_401), "warning"),
     "failed": (
         lambda shop: action(shop, status="failed", last_attempt_gmt=ago(3600)),
         "warning",
@@ -235,6 +236,23 @@ def test_one_trouble_is_one_finding(shop, code):
     make(shop)
     known = {} if code in {"plugin", "php.store", "php.callbacks", "php.clock"} else CLEAN
     assert troubles(shop) == known | {code: severity}
+
+
+def test_a_pause_is_told_of(shop):
+    """One of today, or with an end, is no trouble."""
+    pause(shop, NOW - 60)
+    pause(shop, NOW - 90_000, kind="hook", name="shop_sync", until="FROM_UNIXTIME(1790000060)")
+    pause(shop, NOW - 90_000, kind="group", name="over", until="FROM_UNIXTIME(1790000000)")
+    verdict = examined(shop)["paused"]
+    assert (verdict.severity, verdict.fact) == ("info", 2)
+    assert set(verdict.details) == {"all, by ann", "hook shop_sync, by ann"}
+
+
+def pause(shop, at, kind="all", name="", until="NULL"):
+    shop.run(
+        "INSERT INTO wp_runner_pauses (kind, name, until, reason, actor, created_at)"
+        f" VALUES (%s, %s, {until}, '', 'ann', FROM_UNIXTIME(%s))", [kind, name, at]
+    )  # fmt: skip
 
 
 def test_native_mode_beside_a_living_php_runner(shop):

@@ -66,6 +66,31 @@ def _parked_due(patient: Patient) -> list[Row]:
     return [{**row, "actions": row["due"]} for row in rows if row["due"]]
 
 
+@check("paused")
+def paused(patient: Patient) -> Verdict:
+    rows = patient.ask("pauses") if "pauses" in patient.own else []
+    old = [
+        row
+        for row in rows
+        if not row["until"] and patient.now - (epoch_of(row["created_at"]) or 0) > DAY
+    ]
+    if old:
+        return warning(
+            len(old),
+            f"Paused for more than a day and without an end, since {old[0]['created_at']} UTC.",
+            "See `runner pause`; `runner resume` ends one that was forgotten.",
+            [_pause(row) for row in old],
+        )
+    if rows:
+        text = "Paused: these actions wait until that ends, or `runner resume`."
+        return info(len(rows), text, "See `runner pause`.", [_pause(row) for row in rows])
+    return ok(0, "Nothing is paused.")
+
+
+def _pause(row: Row) -> str:
+    return f"{row['kind']} {row['name']}".strip() + f", by {row['actor']}"
+
+
 @check("due.unhandled")
 def unhandled(patient: Patient) -> Verdict:
     rows = [r for r in patient.ask("due", limit=LIMIT) if r["hook"] not in patient.hooks]
@@ -146,4 +171,4 @@ def _counts(rows: Iterable[Row]) -> tuple[str, ...]:
     return by_hook((str(row["hook"]), int(row["actions"])) for row in rows)
 
 
-CHECKS = (ours, unhandled, failed, duplicate, stopped)
+CHECKS = (ours, paused, unhandled, failed, duplicate, stopped)
