@@ -244,7 +244,7 @@ class Native:
         return [] if rows is None else sorted({*ids} - {*ids_of(rows)})
 
     def claimed(self, ids: Collection[int]) -> None:
-        """Hears which rows a claim came to hold."""
+        """Hears which rows a claim came to hold, or put off."""
 
     def undo(self, tx: Transaction, claim: int, ids: Sequence[int], *, begun: bool) -> None:
         """Takes back a mark whose COMMIT had no answer: it may or may not be there. With `begun`
