@@ -77,6 +77,11 @@ DELETE FROM {locks} WHERE action_id IN (:ids)
 -- These claims hold nothing any more.
 DELETE FROM {locks} WHERE claim_id IN (:claims)
 
+-- name: free_unheld
+-- What this claim took for actions that it does not hold any more.
+DELETE FROM {locks} WHERE claim_id = :claim AND NOT EXISTS (
+  SELECT 1 FROM {held} AS h WHERE h.action_id = {locks}.action_id AND h.claim_id = :claim)
+
 -- name: skips
 -- From which date on these hooks have due rows that no paused group holds up.
 SELECT hook, reached, looked_at, began_at FROM {skips} WHERE paused = :paused AND hook IN (:hooks)

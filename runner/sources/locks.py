@@ -54,6 +54,11 @@ class Locks:
         if self._used:
             tx.later(self.queries["free_claims"], claims=claims)
 
+    def free_unheld(self, tx: Transaction, claim: int) -> None:
+        """Of parked actions: those that the claim has lost hold nothing any more."""
+        if self._used:
+            tx.later(self.queries["free_unheld"], claim=claim)
+
     @property
     def _used(self) -> bool:
         return self._hooks is None or bool(self._hooks)

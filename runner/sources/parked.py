@@ -235,6 +235,7 @@ class Parked(Native):
     def _end(self, tx: Transaction, claim: int) -> None:
         """What has begun stays held, and its lease tells until when."""
         tx.later(self.queries["release_held"], claim=claim)
+        self.leases.locks.free_unheld(tx, claim)
         tx.later(self.queries["release_lease"], claim=claim)
 
 

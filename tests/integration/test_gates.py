@@ -312,3 +312,17 @@ def test_a_chosen_action_whose_lock_is_taken_is_put_off_once(site, server, engin
         assert source.claim(25).put_off == (chosen,)
         assert source.claim(25) is None
         assert not source.contended
+
+
+def test_an_action_canceled_while_it_runs_leaves_its_lock(site, server, engine):
+    """Its worker settles nothing of it, and ends its claim."""
+    engine.handlers.on("sync", concurrency=1)(nothing)
+    action = site.add("sync", at=NOW - 60)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions)
+        site.run("UPDATE wp_actionscheduler_actions SET status = 'canceled'")
+        source.release(claim, [])
+    assert site.own("locks") == []
+    assert site.row(action)["status"] == "canceled"
