@@ -73,6 +73,10 @@ UPDATE {locks} SET expires_at = FROM_UNIXTIME(UNIX_TIMESTAMP() + :lease) WHERE c
 -- These actions hold nothing any more.
 DELETE FROM {locks} WHERE action_id IN (:ids)
 
+-- name: hand_back
+-- The same, only what this claim took: the actions may be another's by now.
+DELETE FROM {locks} WHERE action_id IN (:ids) AND claim_id = :claim
+
 -- name: free_claims
 -- These claims hold nothing any more.
 DELETE FROM {locks} WHERE claim_id IN (:claims)

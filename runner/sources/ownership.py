@@ -265,7 +265,7 @@ class Native:
             if ids:
                 tx.later(self.queries["release_rows"], claim=claim, ids=ids)
                 if self.leases:
-                    self.leases.locks.free_ids(tx, ids)
+                    self.leases.locks.hand_back(tx, claim, ids)
             if not (begun and self.leases):
                 self._end(tx, claim)
 

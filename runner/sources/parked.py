@@ -227,7 +227,7 @@ class Parked(Native):
 
     def hand_back(self, database: Database, claim: int, ids: Sequence[int], *, begun: bool) -> None:  # noqa: ARG002
         def unit(tx: Transaction) -> None:
-            self.leases.locks.free_ids(tx, ids)
+            self.leases.locks.hand_back(tx, claim, ids)
             self._end(tx, claim)
 
         database.unit(unit, patience=5)

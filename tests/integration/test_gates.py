@@ -314,6 +314,21 @@ def test_a_chosen_action_whose_lock_is_taken_is_put_off_once(site, server, engin
         assert not source.contended
 
 
+def test_a_frozen_holder_frees_no_lock_of_another_claim(site, server, engine):
+    """It hands back what it has lost meanwhile, and others have claimed."""
+    engine.handlers.on("sync", concurrency=1)(nothing)
+    action = site.add("sync", at=NOW - 60)
+    with server.frozen(NOW):
+        frozen = engine.source()
+        claim = frozen.claim(25)
+    with server.frozen(NOW + 400):
+        living = engine.source()
+        living.claim(25, expired=True)
+        assert claimed(living) == [action]
+        frozen.release(claim, claim.actions)
+        assert [lock["action_id"] for lock in site.own("locks")] == [action]
+
+
 def test_an_action_canceled_while_it_runs_leaves_its_lock(site, server, engine):
     """Its worker settles nothing of it, and ends its claim."""
     engine.handlers.on("sync", concurrency=1)(nothing)
