@@ -73,9 +73,18 @@ UPDATE {locks} SET expires_at = FROM_UNIXTIME(UNIX_TIMESTAMP() + :lease) WHERE c
 -- These actions hold nothing any more.
 DELETE FROM {locks} WHERE action_id IN (:ids)
 
+-- name: hand_back
+-- The same, only what this claim took: the actions may be another's by now.
+DELETE FROM {locks} WHERE action_id IN (:ids) AND claim_id = :claim
+
 -- name: free_claims
 -- These claims hold nothing any more.
 DELETE FROM {locks} WHERE claim_id IN (:claims)
+
+-- name: free_unheld
+-- What this claim took for actions that it does not hold any more.
+DELETE FROM {locks} WHERE claim_id = :claim AND NOT EXISTS (
+  SELECT 1 FROM {held} AS h WHERE h.action_id = {locks}.action_id AND h.claim_id = :claim)
 
 -- name: skips
 -- From which date on these hooks have due rows that no paused group holds up.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from compat.site_time import ZERO, sql_date
 from runner.cli import complain
 from runner.cli.actor import actor_name, actor_option
 from runner.cli.moments import moment, span
@@ -92,6 +93,8 @@ def command(
         ends = moment_given.at(now) if moment_given else None if length is None else now + length
         if ends is not None and ends <= now:
             raise UsageError("--until or --for ends before it begins: nothing was paused")
+        if ends is not None and sql_date(ends) == ZERO:
+            raise UsageError("--for ends after the year 9999: leave it out, and it has no end")
         pauses.pause(target, until=ends, reason=" ".join(why.split()), actor=actor_name(actor))
         (found,) = [p for p in pauses.list() if (p.kind, p.name) == (target.kind, target.name)]
         if not pauses.known(target):

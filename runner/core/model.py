@@ -62,8 +62,8 @@ class Claim:
     `now` is the database's clock when claimed (epoch seconds), `monotonic` this process's clock
     at the same moment: together they tell the database's time without asking again. `expired`
     are actions a dead worker had begun: they are ours now, to be judged and settled, not run.
-    `reset`, `corrupt` and `put_off` (their lock was taken) count rows that were dealt with while
-    claiming.
+    `reset` and `corrupt` count rows that were dealt with while claiming; `put_off` are the ids of
+    those whose lock was taken.
     """
 
     id: int
@@ -73,7 +73,7 @@ class Claim:
     expired: tuple[Action, ...] = ()
     reset: int = 0
     corrupt: int = 0
-    put_off: int = 0
+    put_off: tuple[int, ...] = ()
 
     def database_time(self, monotonic: float) -> float:
         """The database's clock now, in epoch seconds, given this process's clock."""

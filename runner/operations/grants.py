@@ -40,7 +40,6 @@ _RUN = {
     "dead_letters": ("SELECT", "INSERT"),
     "pauses": _READ,
     "rates": ("SELECT", "INSERT", "UPDATE"),
-    "skips": ("SELECT", "INSERT", "DELETE"),
     "actions": ("SELECT", "INSERT", "UPDATE"),
     "claims": ("SELECT", "INSERT", "DELETE"),
     "logs": ("SELECT", "INSERT"),

@@ -172,7 +172,7 @@ class Worker:
         self.summary.claimed += len(claim.actions) + claim.corrupt
         self.summary.taken_back += len(claim.expired) + claim.reset
         self.summary.corrupt += claim.corrupt
-        self.summary.snoozed += claim.put_off
+        self.summary.snoozed += len(claim.put_off)
         self._limits.batches_claimed += bool(claim.actions or claim.corrupt)
         batch = Claimed(claim, self._clock.monotonic())
         self._batches.append(batch)

@@ -90,7 +90,7 @@ class ActionScheduler:
             except TooBusy:  # others hold these rows, and this server cannot skip them
                 break
             if claim:
-                self._ownership.claimed([action.id for action in claim.actions])
+                self._ownership.claimed([*(action.id for action in claim.actions), *claim.put_off])
                 return claim
             self._database.clock.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311
         self.contended = True
@@ -119,19 +119,19 @@ class ActionScheduler:
 
         return self._database.unit(unit, tries=2)
 
-    def _lock(self, tx: Transaction, found: Found, room: int) -> tuple[list[Row], int]:
+    def _lock(self, tx: Transaction, found: Found, room: int) -> tuple[list[Row], tuple[int, ...]]:
         """Abandoned rows if any can be had, else due ones, in their order, as far as the gates let
-        them through; and how many were put off."""
+        them through; and the ids of what was put off."""
         own = self._ownership
         if rows := _locked(tx, found.expired, own.lock_expired):
-            return rows, 0
+            return rows, ()
         rows = _locked(tx, found.due, own.lock_due)
         if own.gates is None:
-            return rows, 0
+            return rows, ()
         admitted = admit(own.gates, tx, rows, room)
         for late in admitted.late:
             self._put_off(tx, late, found.now)
-        return admitted.rows, len(admitted.late)
+        return admitted.rows, tuple(late.row["action_id"] for late in admitted.late)
 
     def _put_off(self, tx: Transaction, late: Late, now: float) -> None:
         """The row waits for its lock until a later date. Its log says so once."""

@@ -49,10 +49,20 @@ class Locks:
         if ids and self._used:
             tx.later(self.queries["free"], ids=ids)
 
+    def hand_back(self, tx: Transaction, claim: int, ids: Sequence[int]) -> None:
+        """The same, of what this claim took: another may hold them now."""
+        if ids and self._used:
+            tx.later(self.queries["hand_back"], claim=claim, ids=ids)
+
     def free_claims(self, tx: Transaction, claims: Sequence[int]) -> None:
         """These claims are over."""
         if self._used:
             tx.later(self.queries["free_claims"], claims=claims)
+
+    def free_unheld(self, tx: Transaction, claim: int) -> None:
+        """Of parked actions: those that the claim has lost hold nothing any more."""
+        if self._used:
+            tx.later(self.queries["free_unheld"], claim=claim)
 
     @property
     def _used(self) -> bool:

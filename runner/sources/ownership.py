@@ -244,7 +244,7 @@ class Native:
         return [] if rows is None else sorted({*ids} - {*ids_of(rows)})
 
     def claimed(self, ids: Collection[int]) -> None:
-        """Hears which rows a claim came to hold."""
+        """Hears which rows a claim came to hold, or put off."""
 
     def undo(self, tx: Transaction, claim: int, ids: Sequence[int], *, begun: bool) -> None:
         """Takes back a mark whose COMMIT had no answer: it may or may not be there. With `begun`
@@ -265,7 +265,7 @@ class Native:
             if ids:
                 tx.later(self.queries["release_rows"], claim=claim, ids=ids)
                 if self.leases:
-                    self.leases.locks.free_ids(tx, ids)
+                    self.leases.locks.hand_back(tx, claim, ids)
             if not (begun and self.leases):
                 self._end(tx, claim)
 

@@ -227,7 +227,7 @@ class Parked(Native):
 
     def hand_back(self, database: Database, claim: int, ids: Sequence[int], *, begun: bool) -> None:  # noqa: ARG002
         def unit(tx: Transaction) -> None:
-            self.leases.locks.free_ids(tx, ids)
+            self.leases.locks.hand_back(tx, claim, ids)
             self._end(tx, claim)
 
         database.unit(unit, patience=5)
@@ -235,6 +235,7 @@ class Parked(Native):
     def _end(self, tx: Transaction, claim: int) -> None:
         """What has begun stays held, and its lease tells until when."""
         tx.later(self.queries["release_held"], claim=claim)
+        self.leases.locks.free_unheld(tx, claim)
         tx.later(self.queries["release_lease"], claim=claim)
 
 

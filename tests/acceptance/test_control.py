@@ -89,6 +89,7 @@ def test_priority(shop, cli):
         (("snooze", "1"), "say how long"),
         (("snooze", "1", "--for", "1h", "--until", "now"), "say how long"),
         (("snooze", "1", "--until", "2020-01-01"), "not later than now"),
+        (("snooze", "1", "--for", "9999999d"), "the year 9999"),
         (("snooze", "x", "--for", "1h"), "'x'"),
         (("priority", "1"), "--to"),
         (("priority", "1", "--to", "256"), "256"),

@@ -8,6 +8,11 @@ import pytest
 from support.waiting import until
 
 from compat import schedules
+from runner.site import check_prefix, discover, identifiers
+from runner.storage import dsn as dsns
+from runner.storage.db import Database
+from runner.storage.mysql import MySQL
+from runner.storage.queries import Queries
 
 DUE = 1_700_000_000
 JOBS = """
@@ -82,6 +87,19 @@ def test_what_is_printed_is_enough(site, cli, account):
     for command in (["status"], ["worker", "list"], ["action", "list"]):
         done = cli(*command, RUNNER_DSN=watching)
         assert done.returncode == 0, done.stderr
+
+
+def test_an_account_that_runs_moves_where_looks_begin(site, clock, account):
+    """Beside a paused group, when older rows are parked."""
+    site.migrate()
+    site.run("INSERT INTO wp_runner_skips VALUES ('parked:1', 'sync', '2826-01-02', 1, 1)")
+    tables = check_prefix(site.prefix)
+    database = Database(MySQL(dsns.parse(account("run")), tables.plain("actions")), clock)
+    database.connect()
+    texts = Queries("gates.sql", "mysql", identifiers(discover(database, tables), "mysql"))
+    database.write(texts["skip_less"], reached="2826-01-01")
+    database.close()
+    assert str(site.own("skips")[0]["reached"]) == "2826-01-01 00:00:00"
 
 
 def test_an_account_that_manages(site, cli, account):

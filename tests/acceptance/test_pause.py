@@ -70,6 +70,7 @@ def test_pause_show_and_resume(shop, cli):
         (("pause", "--hook", "a", "--for", "2h", "--until", "now"), "not both"),
         (("pause", "--hook", "a", "--until", "2020-01-01"), "ends before it begins"),
         (("pause", "--hook", "a", "--for", "soon"), "no span of time"),
+        (("pause", "--hook", "a", "--for", "9999999d"), "the year 9999"),
         (("pause", "--hook", ""), "a hook has a name"),
         (("resume",), "say what to resume"),
     ],

@@ -143,7 +143,7 @@ def test_a_lock_by_args_puts_off_and_spends_nothing(site, server, engine):
         source = engine.source()
         claim = source.claim(25)
         assert [action.id for action in claim.actions] == [first, third]
-        assert claim.put_off == 1
+        assert len(claim.put_off) == 1
     row = site.row(second)
     assert (row["status"], row["attempts"], row["claim_id"]) == ("pending", "0", "0")
     assert due(site, second) == "2026-11-23 06:05:40"
@@ -166,7 +166,7 @@ def test_two_of_one_key_in_one_claim(site, server, engine):
         site.add("sync", [7], at=NOW - 60)
     with server.frozen(NOW):
         claim = engine.source().claim(25, room=3)
-        assert (len(claim.actions), claim.put_off) == (1, 2)
+        assert (len(claim.actions), len(claim.put_off)) == (1, 2)
         assert engine.source().claim(25) is None
 
 
@@ -300,3 +300,44 @@ def test_limits_that_contradict_are_refused():
         handlers.check_limits()
     with pytest.raises(HandlerError, match="limited twice"):
         handlers.limit("crm", concurrency=1)
+
+
+def test_a_chosen_action_whose_lock_is_taken_is_put_off_once(site, server, engine):
+    """It has had its turn: it is not looked at again and again until the lock is free."""
+    engine.handlers.on("sync", lock="crm:{customer}")(lambda customer: None)
+    running, chosen = (site.add("sync", [7], at=NOW - 60) for _ in range(2))
+    with server.frozen(NOW):
+        assert claimed(engine.source()) == [running]
+        source = engine.source(ids=[chosen])
+        assert source.claim(25).put_off == (chosen,)
+        assert source.claim(25) is None
+        assert not source.contended
+
+
+def test_a_frozen_holder_frees_no_lock_of_another_claim(site, server, engine):
+    """It hands back what it has lost meanwhile, and others have claimed."""
+    engine.handlers.on("sync", concurrency=1)(nothing)
+    action = site.add("sync", at=NOW - 60)
+    with server.frozen(NOW):
+        frozen = engine.source()
+        claim = frozen.claim(25)
+    with server.frozen(NOW + 400):
+        living = engine.source()
+        living.claim(25, expired=True)
+        assert claimed(living) == [action]
+        frozen.release(claim, claim.actions)
+        assert [lock["action_id"] for lock in site.own("locks")] == [action]
+
+
+def test_an_action_canceled_while_it_runs_leaves_its_lock(site, server, engine):
+    """Its worker settles nothing of it, and ends its claim."""
+    engine.handlers.on("sync", concurrency=1)(nothing)
+    action = site.add("sync", at=NOW - 60)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        source.advance(claim, [], claim.actions)
+        site.run("UPDATE wp_actionscheduler_actions SET status = 'canceled'")
+        source.release(claim, [])
+    assert site.own("locks") == []
+    assert site.row(action)["status"] == "canceled"

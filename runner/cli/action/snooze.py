@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from compat.site_time import ZERO, sql_date
 from runner.cli.action.changes import by_whom, told
 from runner.cli.action.inputs import number_of
 from runner.cli.actor import actor_name, actor_option
@@ -49,6 +50,8 @@ def command(
         at = given.at(now) if given else now + length
         if at <= now:
             raise UsageError("--for or --until is not later than now: nothing was put off")
+        if sql_date(at) == ZERO:
+            raise UsageError("--for ends after the year 9999: nothing was put off")
         done = manage.put_off(database, site, ids, at, why=by_whom(actor_name(actor), why))
         only = "pending actions that nobody has claimed can be put off"
         return told(database, site, ids, done, did="put off", only=only)
