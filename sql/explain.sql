@@ -37,11 +37,13 @@ SELECT id, action_id FROM {dead_letters} WHERE replayed_as = :id ORDER BY id LIM
 SELECT message, log_date_gmt FROM {logs} WHERE action_id = :id ORDER BY log_id DESC LIMIT 1
 
 -- name: next_of_chain
--- The pending action of the same hook, args and group, if there is one.
-SELECT action_id, {true_date} AS due FROM {actions} {hook_index}
-WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status IN ('pending', 'in-progress')
-  AND args = :args AND group_id = :group_id AND action_id <> :id
-ORDER BY scheduled_date_gmt LIMIT 1
+-- The pending action of the same hook, args and group, if there is one among so many of its hook.
+SELECT action_id, due FROM (
+  SELECT action_id, args, group_id, {true_date} AS due FROM {actions} {hook_index}
+  WHERE hook = :hook AND HEX(hook) = HEX(:hook) AND status IN ('pending', 'in-progress')
+  LIMIT :limit
+) AS live
+WHERE args = :args AND group_id = :group_id AND action_id <> :id ORDER BY due LIMIT 1
 
 -- name: ahead
 -- How many due actions of the hook come before it, counted up to a limit.
@@ -51,9 +53,11 @@ SELECT COUNT(*) AS actions FROM (
     AND scheduled_date_gmt < :stored LIMIT :limit) AS some
 
 -- name: php_claims
--- How many claims PHP's runner counts as at work: it begins no more than its filter allows.
-SELECT COUNT(DISTINCT claim_id) AS claims FROM {actions}
-WHERE claim_id > 0 AND status IN ('pending', 'in-progress')
+-- How many claims PHP's runner counts as at work: it begins no more than its filter allows. Rows that
+-- are over keep their claim, so the table of claims, which is small, is read first.
+SELECT COUNT(*) AS claims FROM {claims} AS c WHERE (
+  SELECT COUNT(*) FROM {actions} AS a {claim_index}
+  WHERE a.claim_id = c.claim_id AND a.status IN ('pending', 'in-progress')) > 0
 
 -- name: lock_holders
 -- Who holds these locks.

@@ -64,9 +64,10 @@ def _of(name: str) -> str:
 
 
 def named(kind: str, key: str) -> str:
-    """A name that the column holds: `hook:sync`, `key:crm`. A long one ends with its hash."""
+    """A name that the column holds: `hook:sync`, `key:crm`. A long one ends with its hash, and so
+    does one that ends with a space, which the server leaves out when it compares."""
     name = f"{kind}:{key}".encode(errors="replace").decode()
-    if len(name) <= LONGEST_NAME:
+    if len(name) <= LONGEST_NAME and not name.endswith(" "):
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return f"{name[: LONGEST_NAME - len(digest) - 1]}#{digest}"

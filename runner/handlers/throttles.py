@@ -81,7 +81,11 @@ def _by_args(template: str, wait: float, signature: Signature) -> Callable[[Args
             values = values_of(signature, args)
         except Unbound:
             return None
-        return KeyLock(named("lock", _Lenient().vformat(template, (), values)), wait)
+        try:
+            name = _Lenient().vformat(template, (), values)
+        except Exception:  # noqa: BLE001  a type of the site's own that is no text
+            name = template  # one lock for all of them
+        return KeyLock(named("lock", name), wait)
 
     return lock
 

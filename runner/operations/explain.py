@@ -31,7 +31,10 @@ ALIVE = 90
 """Seconds since a worker was seen last, up to which it is at work."""
 
 COUNTED = 10_000
-"""What is ahead is counted no further."""
+"""What is ahead is counted no further, and a chain's next action looked for among so many."""
+
+_LAST = "9999-12-31 23:59:59"
+"""No date comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,14 +349,17 @@ def _chain(story: _Story) -> Iterator[Cause]:
     """Of a recurring action: whether there is a next one."""
     if not story.is_recurring:
         return
-    row = story.row
-    following = story.ask(
-        "next_of_chain", hook=story.hook, args=row["args"], group_id=row["group_id"], id=story.id
-    )
+    facts = {name: story.row[name] for name in ("args", "group_id")}
+    following = story.ask("next_of_chain", hook=story.hook, id=story.id, limit=COUNTED, **facts)
     if following:
         text = f"its chain goes on with action {following[0]['action_id']}, due"
         yield Cause("chain", f"{text} {following[0]['due']} UTC.")
         return
+    if (
+        int(story.ask("ahead", hook=story.hook, stored=_LAST, limit=COUNTED)[0]["actions"])
+        == COUNTED
+    ):
+        return  # it may be among the others
     advice = "WordPress may schedule it again by itself; `runner action create` can."
     yield Cause("chain.stopped", "its chain has stopped: no next action is pending.", advice)
 

@@ -133,6 +133,7 @@ def php_full(case):
     case.site.set_option("cron", '"action_scheduler_run_queue"')
     other = case.add("php")
     case.update(other, "claim_id = 5, status = 'in-progress'")
+    case.site.run("INSERT INTO wp_actionscheduler_claims (claim_id) VALUES (5), (6)")
     return case.add("nobodys"), "php.full", "1 claim is open"
 
 

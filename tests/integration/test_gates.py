@@ -10,6 +10,8 @@ from compat.action_scheduler import true_date
 from runner import Handlers, RetryPolicy, Snooze
 from runner.core.errors import ConfigError, HandlerError
 from runner.core.throttle import named
+from runner.handlers.binding import Signature
+from runner.handlers.throttles import lock_by_key
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 
@@ -261,6 +263,8 @@ def test_names_fit_their_column():
     long = named("lock", "x" * 500)
     assert len(long) == 191
     assert long != named("lock", "x" * 499)
+    assert named("hook", "sync ") not in {named("hook", "sync"), "hook:sync "}
+    assert named("hook", "sync ") != named("hook", "sync  ")
 
 
 @pytest.mark.parametrize(
@@ -341,3 +345,19 @@ def test_an_action_canceled_while_it_runs_leaves_its_lock(site, server, engine):
         source.release(claim, [])
     assert site.own("locks") == []
     assert site.row(action)["status"] == "canceled"
+
+
+class Odd:
+    """A type of the site's own that is no text."""
+
+    def __format__(self, spec: str) -> str:
+        raise ValueError(spec)
+
+
+def test_a_value_that_is_no_text_shares_one_lock():
+    """It stops no claim; all that have such a value wait for each other."""
+    signature = Signature.of(lambda customer: None)
+    lock = lock_by_key("hook sync", "crm:{customer}", 60, signature).lock
+    assert lock([Odd()]).name == "lock:crm:{customer}"
+    assert lock([7]).name == "lock:crm:7"
+    assert lock([]) is None
