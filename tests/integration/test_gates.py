@@ -9,6 +9,7 @@ from support.queue import together
 from compat.action_scheduler import true_date
 from runner import Handlers, RetryPolicy, Snooze
 from runner.core.errors import ConfigError, HandlerError
+from runner.core.model import Completed, Settlement
 from runner.core.throttle import named
 from runner.handlers.binding import Signature
 from runner.handlers.throttles import lock_by_key
@@ -104,6 +105,52 @@ def test_places_are_taken_until_an_action_is_over(site, server, engine):
         assert site.own("locks") == []
         assert claimed(second) == ids[:2]
         assert engine.run().claimed == 0
+
+
+def test_a_place_is_free_when_its_action_is_over(site, server, engine):
+    """Although the claim goes on with others."""
+    engine.handlers.on("sync", concurrency=1)(nothing)
+    engine.handlers.on("mail")(nothing)
+    sync = [site.add("sync", at=NOW - 60) for _ in range(2)]
+    site.add("mail", at=NOW - 60)
+    with server.frozen(NOW):
+        source = engine.source()
+        claim = source.claim(25)
+        first, other = claim.actions
+        source.advance(claim, [], [first])
+        source.advance(claim, [Settlement(first, Completed())], [other])
+        assert site.own("locks") == []
+        assert claimed(engine.source()) == sync[1:]
+
+
+def test_several_limited_hooks_share_the_room(site, server, engine):
+    """Each is to begin at once."""
+    engine.handlers.on("a", rate="9/s,burst=9")(nothing)
+    engine.handlers.on("b", concurrency=9)(nothing)
+    ids = [site.add(hook, at=NOW - 60) for hook in "abab"]
+    with server.frozen(NOW):
+        assert claimed(engine.source(), room=3) == ids[:3]
+        assert claimed(engine.source(), room=3) == ids[3:]
+
+
+def test_who_comes_second_does_not_get_a_lock(site, server, engine):
+    """Also when both have seen that it is free, or that its holder is dead."""
+    engine.handlers.on("sync", lock="crm:{n}")(lambda n: None)
+    with server.frozen(NOW):
+        database = engine.database()
+        locks = engine.source(database)._leases.locks
+
+        def take(action, *, expired):
+            return database.unit(
+                lambda tx: locks.take(tx, "lock:crm:7", 0, action, expired=expired)
+            )
+
+        assert [take(1, expired=False), take(2, expired=False)] == [True, False]
+        assert not take(3, expired=True)
+    with server.frozen(NOW + 45):
+        database = engine.database()
+        assert [take(4, expired=True), take(5, expired=True)] == [True, False]
+    assert [row["action_id"] for row in site.own("locks")] == [4]
 
 
 def test_a_run_gives_every_place_back(site, server, engine):

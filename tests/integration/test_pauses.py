@@ -136,6 +136,7 @@ def test_rows_behind_a_paused_group_are_found(site, server, engine):
         )  # fmt: skip
     with server.frozen(NOW + FRESH - 1):
         assert claimed(engine.source()) == [second]
+        assert {row["looked_at"] for row in site.own("skips")} == {NOW}
     with server.frozen(NOW + WHOLE):
         assert claimed(engine.source()) == [old]
         assert claimed(engine.source()) == []
