@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import pty
 import re
-import subprocess
 from contextlib import contextmanager
 
 import pytest
 from support.engine import Engine
 from support.shell import Shell, complains
+from support.terminal import on_terminal
 
 from compat import schedules
 from compat.site_time import sql_date
@@ -446,32 +444,12 @@ def test_cancel_what_matches(shell, queue):
         assert shell.out("action", "cancel", "sync", "--yes") == "no pending action matches\n"
 
 
-def on_terminal(cli, answer: str, *arguments: str) -> tuple[int, str]:
-    """Runs a command on a terminal, and answers what it asks."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        cli.command(*arguments), cwd=cli.folder, env=cli.env(TERM="dumb"),
-        stdin=theirs, stdout=theirs, stderr=theirs,
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    try:
-        while part := os.read(ours, 4096):
-            shown += part
-            if shown.endswith(b"[y/N]: "):
-                os.write(ours, answer.encode() + b"\n")
-    except OSError:  # so a terminal's end of file reads on Linux
-        pass
-    os.close(ours)
-    return process.wait(30), shown.decode()
-
-
 def test_cancel_asks_on_a_terminal(cli, queue):
     """The count is shown; no means that nothing is written."""
     with unchanged(queue):
-        code, shown = on_terminal(cli, "n", "action", "cancel", "sync")
+        code, shown = on_terminal(cli, "action", "cancel", "sync", answer="n", TERM="dumb")
     assert (code, "Cancel 2 pending actions? [y/N]" in shown) == (1, True)
-    code, shown = on_terminal(cli, "y", "action", "cancel", "sync")
+    code, shown = on_terminal(cli, "action", "cancel", "sync", answer="y", TERM="dumb")
     assert (code, "canceled 2 actions" in shown) == (0, True)
     assert canceled(queue) == {1, 2}
 

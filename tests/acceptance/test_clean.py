@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
 
 import pytest
 from support.shell import Shell, complains
 from support.site import ZERO
+from support.terminal import on_terminal
 from support.waiting import until
 
 from compat.site_time import sql_date
@@ -169,19 +167,7 @@ def test_a_terminal_gets_a_progress_bar(cli, site):
     for flags in ([], ["--quiet"]):
         for number in range(3):
             old(site, NOW - 10 * MONTH - number)
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            cli.command("clean", "--all", *flags), cwd=cli.folder, env=cli.env(TERM="xterm"),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs,
-        )  # fmt: skip
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # so a terminal's end of file reads on Linux
-            pass
-        os.close(ours)
-        assert process.wait(30) == 0
-        assert (b"3/3" in shown) == (not flags)
+        code, shown = on_terminal(cli, "clean", "--all", *flags)
+        assert code == 0
+        assert ("3/3" in shown) == (not flags)
         assert site.rows() == []

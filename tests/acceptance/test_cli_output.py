@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
 
 import pytest
+from support.terminal import on_terminal
 from support.waiting import until
 
 from runner import __version__
@@ -341,31 +339,13 @@ def test_a_reader_that_leaves_is_no_error(shop):
     assert (process.returncode, err) == (0, "")
 
 
-def on_terminal(cli, *arguments: str) -> str:
-    """Runs a command whose stderr is a terminal; what was shown there."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        cli.command(*arguments), cwd=cli.folder, env=cli.env(TERM="xterm"),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs,
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    try:
-        while part := os.read(ours, 4096):
-            shown += part
-    except OSError:  # so a terminal's end of file reads on Linux
-        pass
-    os.close(ours)
-    assert process.wait(30) == 0
-    return shown.decode()
-
-
 def test_a_terminal_gets_a_progress_bar(shop, site):
     """On a terminal a bar counts up to what was due; --quiet and --json show none."""
     for flags in ([], ["--quiet"], ["--json"]):
         for _ in range(3):
             site.add("ok", at=DUE)
-        shown = on_terminal(shop, *RUN, *flags)
+        code, shown = on_terminal(shop, *RUN, *flags)
+        assert code == 0
         if flags:
             assert shown == ""
         else:

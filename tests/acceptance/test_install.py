@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.shell import Shell, complains
 from support.site import ZERO, SiteDatabase
+from support.terminal import on_terminal
 
 from compat.action_scheduler import INSTALLED, PARKED_FROM, PLUGIN_FACTS
 from compat.site_time import sql_date
@@ -211,21 +211,9 @@ def test_many_rows_in_batches_under_a_bar(cli, site):
         f" scheduled_date_local, args, schedule) VALUES {', '.join([values] * 1203)}"
     )
     for command, found in (("install", parked(NOW)), ("uninstall", sql_date(NOW))):
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            cli.command(command), cwd=cli.folder, stdin=subprocess.DEVNULL, stderr=theirs,
-            env=cli.env(TERM="xterm", RUNNER_HANDLERS="jobs:handlers"), stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # so a terminal's end of file reads on Linux
-            pass
-        os.close(ours)
-        assert process.wait(30) == 0
-        assert b"1203/1203" in shown
+        code, shown = on_terminal(cli, command, RUNNER_HANDLERS="jobs:handlers")
+        assert code == 0
+        assert "1203/1203" in shown
         dates = "SELECT DISTINCT scheduled_date_gmt FROM wp_actionscheduler_actions"
         assert [str(row[0]) for row in site.run(dates)] == [found]
 

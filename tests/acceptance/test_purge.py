@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
-import subprocess
 
 import pytest
 from support.proxy import Proxy
 from support.shell import Shell, complains
+from support.terminal import on_terminal
 from support.waiting import until
 
 from compat.site_time import sql_date
@@ -251,22 +249,9 @@ def test_a_terminal_gets_a_progress_bar(cli, site):
     for flags, shows in ((["--yes"], True), (["--yes", "--quiet"], False), ([], False)):
         for _ in range(3):
             add(site, "sync")
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            cli.command("purge", "--hook", "sync", *flags), cwd=cli.folder,
-            env=cli.env(TERM="xterm"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=theirs,
-        )  # fmt: skip
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # so a terminal's end of file reads on Linux
-            pass
-        os.close(ours)
-        assert process.wait(30) == 0
-        assert (b"3/3" in shown) == shows, shown
+        code, shown = on_terminal(cli, "purge", "--hook", "sync", *flags)
+        assert code == 0
+        assert ("3/3" in shown) == shows, shown
 
 
 def test_help_shows_an_example(shell):
