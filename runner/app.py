@@ -16,12 +16,11 @@ from runner.core.errors import Busy, ConfigError, DatabaseError, UsageError
 from runner.core.events import on_stderr
 from runner.core.summary import Summary
 from runner.operations.safety import check_mode, parks
-from runner.site import action_queries, check_prefix, discover, identifiers
+from runner.site import action_queries, check_prefix, discover
 from runner.sources.gates import Gates
 from runner.sources.leases import Leases
 from runner.sources.ownership import Chosen, Native
 from runner.sources.parked import Parked, ParkedChosen
-from runner.sources.skips import Skips
 from runner.storage.db import Database
 from runner.storage.drivers import driver_of
 from runner.storage.queries import Queries
@@ -153,12 +152,11 @@ class App:
         hooks = self.handlers.hooks
         gates = None
         if leases:
-            texts = Queries("gates.sql", database.dialect, identifiers(site, database.dialect))
-            skips = partial(Skips, texts, queries, is_parked=beside_php)
-            gates = Gates(texts, throttles, leases.locks, skips, chosen=ids is not None)
+            chosen = ids is not None
+            gates = Gates(queries, throttles, leases.locks, is_parked=beside_php, chosen=chosen)
         if ids is not None:
-            chosen = ParkedChosen if beside_php else Chosen
-            return chosen(queries, hooks, ids, expiry=settings.expiry, leases=leases, gates=gates)
+            way = ParkedChosen if beside_php else Chosen
+            return way(queries, hooks, ids, expiry=settings.expiry, leases=leases, gates=gates)
         indexed = site.shape.claim_index is not None
         filters = _Filters(
             groups=_group_ids(database, queries, settings.groups, must_exist=True),

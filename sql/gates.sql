@@ -10,12 +10,8 @@ FROM (SELECT 1 FROM {pauses} WHERE until IS NULL OR until > UTC_TIMESTAMP() LIMI
 
 -- name: paused
 -- What must not begin now.
-SELECT kind, name, until, reason, actor, UNIX_TIMESTAMP() AS now FROM {pauses}
+SELECT kind, name, until, reason, actor, created_at, UNIX_TIMESTAMP() AS now FROM {pauses}
 WHERE until IS NULL OR until > UTC_TIMESTAMP() ORDER BY kind, name
-
--- name: groups_of
--- Ids of groups by name.
-SELECT group_id FROM {groups} WHERE slug IN (:slugs) ORDER BY group_id
 
 -- name: rates
 -- Up to which moment these are spent.

@@ -1,9 +1,4 @@
--- Pauses for people. What workers ask of them stands in gates.sql.
-
--- name: list
--- What is paused now.
-SELECT kind, name, until, reason, actor, created_at FROM {pauses}
-WHERE until IS NULL OR until > UTC_TIMESTAMP() ORDER BY kind, name
+-- Changes of pauses by people. What is paused stands in gates.sql.
 
 -- name: pause
 -- In place of an older pause of the same.

@@ -12,14 +12,14 @@ from runner.cli.actor import actor_name, actor_option
 from runner.cli.moments import moment, span
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import UsageError
+from runner.core.pauses import EVERYTHING, GROUP, HOOK
 from runner.operations.actions import Actions
 from runner.operations.pauses import Pauses, Target
-from runner.sources.gates import EVERYTHING, GROUP, HOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.operations.pauses import Pause
+    from runner.core.pauses import Pause
 
 F = TypeVar("F", bound="Callable[..., Any]")
 

@@ -10,20 +10,21 @@ from compat.action_scheduler import PARKED_FROM
 from compat.args import ArgsError, decode
 from compat.site_time import epoch_of, sql_date
 from runner.core.model import Status
+from runner.core.pauses import EVERYTHING, GROUP, HOOK
 from runner.core.rates import available, free_at
 from runner.core.throttle import Throttle
 from runner.operations.pauses import Pauses
 from runner.operations.safety import other_site
 from runner.site import identifiers
-from runner.sources.gates import EVERYTHING, GROUP, HOOK, now_of, spent_of, taken_of
+from runner.sources.gates import now_of, spent_of, taken_of
 from runner.sources.rows import Unreadable, schedule_of, stored_args
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from runner.core.pauses import Pause
     from runner.handlers.registry import Handlers
-    from runner.operations.pauses import Pause
     from runner.site import Site
     from runner.storage.db import Database, Row
 

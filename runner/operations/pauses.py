@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from compat.action_scheduler import LONGEST_HOOK, LONGEST_SLUG
 from compat.site_time import sql_date
 from runner.core.errors import SiteError, UsageError
+from runner.core.pauses import EVERYTHING, GROUP, HOOK, Pause, target_text
 from runner.site import identifiers
-from runner.sources.gates import EVERYTHING, GROUP, HOOK
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -37,24 +37,7 @@ class Target:
             raise UsageError(f"no {self.kind} has a name of {len(self.name)} characters")
 
     def __str__(self) -> str:
-        return "everything" if self.kind == EVERYTHING else f"{self.kind} {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Dates are texts in UTC; `until` is None where somebody must resume it."""
-
-    kind: str
-    name: str
-    until: str | None
-    reason: str
-    actor: str
-    created_at: str
-
-    def __str__(self) -> str:
-        until = f" until {self.until} UTC" if self.until else ""
-        reason = f": {self.reason}" if self.reason else ""
-        return f"{Target(self.kind, self.name)}, by {self.actor}{until}{reason}"
+        return target_text(self.kind, self.name)
 
 
 class Pauses:
@@ -64,21 +47,13 @@ class Pauses:
         if not site.migrated:
             raise SiteError("pauses need the runner's own tables: run `runner migrate`")
         self._database = database
-        self._queries = Queries("pauses.sql", database.dialect, identifiers(site, database.dialect))
+        names = identifiers(site, database.dialect)
+        self._queries = Queries("pauses.sql", database.dialect, names)
+        self._gates = Queries("gates.sql", database.dialect, names)
 
     def list(self) -> list[Pause]:
         """What is paused now."""
-        return [
-            Pause(
-                str(row["kind"]),
-                str(row["name"]),
-                str(row["until"]) if row["until"] else None,
-                str(row["reason"]),
-                str(row["actor"]),
-                str(row["created_at"]),
-            )
-            for row in self._database.query(self._queries["list"])
-        ]
+        return [Pause.of(row) for row in self._database.query(self._gates["paused"])]
 
     def known(self, target: Target) -> bool:
         """Whether there is a group of that name; of hooks nobody knows."""

@@ -14,7 +14,7 @@ from runner.storage.queries import Queries, hooks_hex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.operations.pauses import Pause
+    from runner.core.pauses import Pause
     from runner.site import Site
     from runner.storage.db import Database
 

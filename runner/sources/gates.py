@@ -6,19 +6,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.core.pauses import EVERYTHING, GROUP, HOOK, Pause
 from runner.core.rates import available, free_at
+from runner.sources.skips import Skips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from runner.core.throttle import Throttle
     from runner.sources.locks import Locks
-    from runner.sources.skips import Skips
     from runner.storage.db import Database, Row
     from runner.storage.queries import Queries
-
-EVERYTHING, HOOK, GROUP = "all", "hook", "group"
-"""Kinds of pauses."""
 
 PAUSED = "paused"
 """The kind of row by which a look sees that something is."""
@@ -52,23 +50,25 @@ OPEN = Openings()
 
 
 class Gates:
-    """Those of one site. `throttles` go by hook. What is `chosen` by hand waits for no rate and no
-    pause."""
+    """Those of one site. `throttles` go by hook; `actions` are the statements of this way of owning
+    rows, and `is_parked` says that their dates are parked ones. What is `chosen` by hand waits for
+    no rate and no pause."""
 
     def __init__(
         self,
-        queries: Queries,
+        actions: Queries,
         throttles: Mapping[str, Throttle],
         locks: Locks,
-        skips: Callable[..., Skips],
         *,
+        is_parked: bool,
         chosen: bool = False,
     ) -> None:
+        self.queries = locks.queries
         self.locks = locks
-        self._skips = skips
-        self.queries = queries
         self.throttles = throttles
         self.chosen = chosen
+        self._actions = actions
+        self._is_parked = is_parked
         self._names = sorted({name for t in throttles.values() for name in t.gates})
         self._pauses = False
         self._told: frozenset[str] = frozenset()
@@ -88,28 +88,34 @@ class Gates:
     ) -> Openings:
         """What is open of these hooks; of limited ones at most `room` actions each may be claimed.
         `writes` lets Skips note what it found."""
-        paused = database.query(self.queries["paused"])
-        self._say(paused)
-        slugs = [str(row["name"]) for row in paused if row["kind"] == GROUP]
-        found = database.query(self.queries["groups_of"], slugs=slugs) if slugs else []
-        groups = tuple(int(row["group_id"]) for row in found)
-        closed = frozenset(str(row["name"]) for row in paused if row["kind"] == HOOK)
-        reached = {}
+        rows = database.query(self.queries["paused"])
+        pauses = [Pause.of(row) for row in rows]
+        self._say(pauses)
+        self._pauses = bool(pauses)
+        closed = frozenset(pause.name for pause in pauses if pause.kind == HOOK)
+        groups, reached = self._groups(database, pauses), {}
         if groups:
-            some = [hook for hook in hooks if hook not in closed]
-            skips = self._skips(groups, int(paused[0]["now"]), writes=writes)
-            reached = skips.reached(database, some)
-        counts, opens = self._look_at_limits(database, room) if self.throttles else ({}, {})
-        self._pauses = bool(paused)
+            skips = Skips(
+                self.queries, self._actions, groups, int(rows[0]["now"]),
+                is_parked=self._is_parked, writes=writes,
+            )  # fmt: skip
+            reached = skips.reached(database, [hook for hook in hooks if hook not in closed])
+        counts, opens = self._look_at_limits(database, room)
         return Openings(
             asked=True,
-            everything=not any(row["kind"] == EVERYTHING for row in paused),
+            everything=not any(pause.kind == EVERYTHING for pause in pauses),
             paused=closed,
             groups=groups,
             room=counts,
             opens=opens,
             reached=reached,
         )
+
+    def _groups(self, database: Database, pauses: Sequence[Pause]) -> tuple[int, ...]:
+        """Ids of the paused groups."""
+        slugs = [pause.name for pause in pauses if pause.kind == GROUP]
+        rows = database.query(self._actions["group_ids"], slugs=slugs) if slugs else []
+        return tuple(int(row["group_id"]) for row in rows)
 
     def came(self, database: Database, date: str) -> None:
         """Rows of that date have been added, which may be older than where looks begin."""
@@ -119,6 +125,10 @@ class Gates:
     def _look_at_limits(
         self, database: Database, room: int
     ) -> tuple[dict[str, int], dict[str, float]]:
+        """How many actions of each limited hook may begin, and in how many seconds those can that
+        wait for a rate. Locks by args are no gates: for them nothing is asked."""
+        if not self._names:
+            return dict.fromkeys(self.throttles, max(room, 0)), {}
         spent = spent_of(database.query(self.queries["rates"], names=self._names))
         places = database.query(self.queries["places"], names=self._names)
         now, taken = now_of(places), taken_of(places)
@@ -132,9 +142,9 @@ class Gates:
                 opens[hook] = max(max(moments) - now, 0.0)
         return counts, opens
 
-    def _say(self, paused: Sequence[Row]) -> None:
+    def _say(self, pauses: Sequence[Pause]) -> None:
         """Each pause is told once."""
-        texts = frozenset(_sentence(row) for row in paused)
+        texts = frozenset(pause.told() for pause in pauses)
         for text in sorted(texts - self._told):
             if self._tell:
                 self._tell(text)
@@ -159,10 +169,3 @@ def taken_of(places: Sequence[Row]) -> dict[str, frozenset[int]]:
             name = str(row["name"])
             found[name] = found.get(name, frozenset()) | {int(row["place"])}
     return found
-
-
-def _sentence(row: Row) -> str:
-    what = "everything" if row["kind"] == EVERYTHING else f"{row['kind']} {row['name']}"
-    until = f" until {row['until']} UTC" if row["until"] else ""
-    reason = f": {row['reason']}" if row["reason"] else ""
-    return f"{what} is paused by {row['actor']}{until}{reason}"

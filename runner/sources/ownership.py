@@ -160,9 +160,7 @@ class Native:
     ) -> tuple[list[str], dict[str, object]]:
         """A branch for each hook that is open, and one row of each whose rate is used up: somebody
         waits for it."""
-        values: dict[str, object] = {f"hook_{i}": hook for i, hook in enumerate(hooks)}
-        values |= {"groups": self._groups or self._excluded, "paused": list(openings.groups)}
-        values |= {"hooks_hex": hooks_hex(self._hooks)}
+        values = self._values(hooks) | {"paused": list(openings.groups)}
         plain = self._filtered(self.queries["due"], openings)
         parts = []
         for number, hook in enumerate(hooks):
@@ -185,6 +183,14 @@ class Native:
             parts += self._urgent_parts(openings)
             values |= URGENCIES | {"open_hex": hooks_hex(open_hooks)}
         return parts, values
+
+    def _values(self, hooks: Sequence[str]) -> dict[str, object]:
+        """What the branches of these hooks have in common."""
+        return {
+            **{f"hook_{number}": hook for number, hook in enumerate(hooks)},
+            "groups": self._groups or self._excluded,
+            "hooks_hex": hooks_hex(self._hooks),
+        }
 
     def _urgent_parts(self, openings: Openings) -> list[str]:
         """A branch for each priority above the normal one."""

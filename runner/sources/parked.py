@@ -132,11 +132,11 @@ class Parked(Native):
     def _due_parts(
         self, hooks: Sequence[str], openings: Openings, *, first: bool
     ) -> tuple[list[str], dict[str, object]]:
-        parts, values = super()._due_parts(hooks, openings, first=first)
-        if self._whole and not openings:
-            parts = [self._filtered(self.queries["all_due"])] if first else []
-            values["priorities"] = [*range(PRIORITIES[0], PRIORITIES[1] + 1)]
-        return parts, values
+        if openings or not self._whole:
+            return super()._due_parts(hooks, openings, first=first)
+        parts = [self._filtered(self.queries["all_due"])] if first else []
+        priorities = [*range(PRIORITIES[0], PRIORITIES[1] + 1)]
+        return parts, self._values(hooks) | {"priorities": priorities}
 
     def _sweep(self, database: Database) -> None:
         hooks = self._sweeps
