@@ -53,6 +53,19 @@ def output_options(*formats: str) -> Callable[[F], F]:
     return decorate
 
 
+def per_page_option(what: str, most: int) -> Callable[[F], F]:
+    """--per_page, as WP-CLI calls it."""
+    return click.option(
+        "--per_page",
+        "--per-page",
+        type=click.IntRange(0, most),
+        default=20,
+        show_default=True,
+        metavar="N",
+        help=f"{what} shown; 0 is all.",
+    )
+
+
 def chosen_fields(
     field: str | None, fields: str | None, known: Sequence[str], usual: Sequence[str]
 ) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ transaction; what another changed meanwhile is left alone and not counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from compat import action_scheduler as texts
@@ -37,24 +37,14 @@ def cancel(database: Database, site: Site, ids: Sequence[int], *, why: str = "")
     again before they begin, and skip it ("action ignored"). The claim stays on the row as
     history. A running action cannot be canceled. The schedule is left as it is, as in PHP.
     """
-    queries = _queries(database, site)
-    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
-
-    def write(tx: Transaction, some: list[int], now: int) -> None:
-        tx.execute(queries["cancel"], ids=some)
-        journal.write(tx, [(id_, texts.canceled(why)) for id_ in some], now)
-
-    def was_done(row: Row | None) -> bool:
-        return row is not None and row["status"] == Status.CANCELED
-
-    return _change(database, queries, ids, Change((Status.PENDING,), write, was_done))
+    change = _canceling(database, site, "cancel", Status.PENDING, why)
+    return _change(database, _queries(database, site), ids, change)
 
 
 def retry(database: Database, site: Site, ids: Sequence[int]) -> list[int]:
     """Makes those that failed or were canceled pending again, due now, with all their attempts;
     returns their ids. One of a recurring chain runs once more, outside of its chain."""
-    queries = _queries(database, site)
-    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+    queries, journal = _queries(database, site), _journal(database, site)
 
     def write(tx: Transaction, some: list[int], now: int) -> None:
         tx.execute(
@@ -85,18 +75,22 @@ def cancel_running(
     runner's own tables, which tell whose a running action is."""
     if not site.migrated:
         return []
-    queries = _queries(database, site)
-    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+    change = _canceling(database, site, "cancel_running", Status.RUNNING, why)
+    return _change(database, _queries(database, site), ids, replace(change, lock="lock_running"))
+
+
+def _canceling(database: Database, site: Site, statement: str, status: Status, why: str) -> Change:
+    """Cancels what has that status, each with a log line."""
+    queries, journal = _queries(database, site), _journal(database, site)
 
     def write(tx: Transaction, some: list[int], now: int) -> None:
-        tx.execute(queries["cancel_running"], ids=some)
+        tx.execute(queries[statement], ids=some)
         journal.write(tx, [(id_, texts.canceled(why)) for id_ in some], now)
 
     def was_done(row: Row | None) -> bool:
         return row is not None and row["status"] == Status.CANCELED
 
-    change = Change((Status.RUNNING,), write, was_done, lock="lock_running")
-    return _change(database, queries, ids, change)
+    return Change((status,), write, was_done)
 
 
 def put_off(
@@ -104,8 +98,7 @@ def put_off(
 ) -> list[int]:
     """Puts those off that wait and nobody has claimed, to a moment in epoch seconds; returns their
     ids. A chain keeps its rhythm. What cannot be read is left as it is."""
-    queries = _queries(database, site)
-    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+    queries, journal = _queries(database, site), _journal(database, site)
     date = sql_date(at)
 
     def write(tx: Transaction, some: list[int], now: int) -> None:
@@ -142,8 +135,7 @@ def prioritize(
     SiteError where Action Scheduler's table has none (before 3.6)."""
     if not site.shape.priority:
         raise SiteError("this site's Action Scheduler has no priorities (it does from 3.6 on)")
-    queries = _queries(database, site)
-    journal = Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+    queries, journal = _queries(database, site), _journal(database, site)
 
     def write(tx: Transaction, some: list[int], now: int) -> None:
         tx.execute(queries["prioritize"], ids=some, priority=priority)
@@ -214,3 +206,7 @@ def _unit(lock: str, ids: Sequence[int], change: Change) -> Callable[[Transactio
 
 def _queries(database: Database, site: Site) -> Queries:
     return Queries("manage.sql", database.dialect, identifiers(site, database.dialect))
+
+
+def _journal(database: Database, site: Site) -> Journal:
+    return Journal(action_queries(site, database.dialect), site.zone, site.log_charset)

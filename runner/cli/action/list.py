@@ -11,7 +11,13 @@ from runner.cli.action.fields import ALL, USUAL, facts
 from runner.cli.action.inputs import args_column, checked, number_of
 from runner.cli.moments import Moment, moment, span
 from runner.cli.options import names_list, settings_options, site_app
-from runner.cli.output import LIST_FORMATS, chosen_fields, output_options, print_rows
+from runner.cli.output import (
+    LIST_FORMATS,
+    chosen_fields,
+    output_options,
+    per_page_option,
+    print_rows,
+)
 from runner.core.errors import UsageError
 from runner.core.model import Status
 from runner.operations import actions as model
@@ -87,15 +93,7 @@ class _Date:
     metavar="OP",
     help="How --modified is compared: {}.".format(" ".join(model.COMPARISONS)),
 )
-@click.option(
-    "--per_page",
-    "--per-page",
-    type=click.IntRange(0, MOST),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Actions shown; 0 is all.",
-)
+@per_page_option("Actions", MOST)
 @click.option(
     "--offset",
     type=click.IntRange(0, MOST),

@@ -10,7 +10,7 @@ import click
 from runner.cli.action.inputs import checked, number_of
 from runner.cli.moments import moment
 from runner.core.errors import RunnerError, UsageError
-from runner.operations.dead_letters import DEAD, Wanted
+from runner.operations.dead_letters import DEAD, STATUSES, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,17 +35,30 @@ def filter_options(function: F) -> F:
     return function
 
 
-def wanted_by(options: dict[str, Any], now: int, *, status: str | None = DEAD) -> Wanted:
-    """The letters that the filter options name; `now` is the database's time."""
+def status_option(function: F) -> F:
+    """--status, for what only looks."""
+    return click.option(
+        "--status",
+        type=click.Choice([*STATUSES, "all"]),
+        default=DEAD,
+        show_default=True,
+        help="What became of them.",
+    )(function)
+
+
+def wanted_by(options: dict[str, Any], now: int) -> Wanted:
+    """The letters that the filter options name, dead ones where there is no --status; `now` is the
+    database's time."""
     checked(options["hook"], options["group"])
     since, before = (
         None if options[name] is None else moment(f"--{name}", options[name], span_is=-1).at(now)
         for name in ("since", "before")
     )
+    status = options.get("status", DEAD)
     return Wanted(
         hook=options["hook"],
         group=options["group"],
-        status=status,
+        status=None if status == "all" else status,
         error=options["error"],
         since=since,
         before=before,

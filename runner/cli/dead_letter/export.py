@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from runner.cli.dead_letter.choice import filter_options, wanted_by
+from runner.cli.dead_letter.choice import filter_options, status_option, wanted_by
 from runner.cli.options import settings_options, site_app
 from runner.operations.actions import Actions
-from runner.operations.dead_letters import STATUSES, DeadLetters
+from runner.operations.dead_letters import DeadLetters
 
 EPILOG = """\b
 Examples:
@@ -23,20 +23,13 @@ Examples:
 @click.command("export", epilog=EPILOG)
 @settings_options("database")
 @filter_options
-@click.option(
-    "--status",
-    type=click.Choice([*STATUSES, "all"]),
-    default="dead",
-    show_default=True,
-    help="What became of them.",
-)
+@status_option
 def command(**options: Any) -> None:
     """Write dead letters to stdout, the oldest first, one JSON object a line, with all that is
     known of each. They are read some at a time, however many there are."""
     with site_app(options).open() as (database, site):
         letters = DeadLetters(database, site)
-        status = None if options["status"] == "all" else options["status"]
-        wanted = wanted_by(options, Actions(database, site).now(), status=status)
+        wanted = wanted_by(options, Actions(database, site).now())
         for some in letters.walk(wanted):
             for id_ in some:
                 for letter in letters.whole([id_]):

@@ -7,11 +7,17 @@ from typing import Any
 
 import click
 
-from runner.cli.dead_letter.choice import filter_options, wanted_by
+from runner.cli.dead_letter.choice import filter_options, status_option, wanted_by
 from runner.cli.options import settings_options, site_app
-from runner.cli.output import LIST_FORMATS, chosen_fields, output_options, print_rows
+from runner.cli.output import (
+    LIST_FORMATS,
+    chosen_fields,
+    output_options,
+    per_page_option,
+    print_rows,
+)
 from runner.operations.actions import Actions
-from runner.operations.dead_letters import STATUSES, DeadLetters, Head
+from runner.operations.dead_letters import DeadLetters, Head
 
 EPILOG = """\b
 Examples:
@@ -34,22 +40,8 @@ MOST = 10**9
 @click.command("list", epilog=EPILOG)
 @settings_options("database")
 @filter_options
-@click.option(
-    "--status",
-    type=click.Choice([*STATUSES, "all"]),
-    default="dead",
-    show_default=True,
-    help="What became of them.",
-)
-@click.option(
-    "--per_page",
-    "--per-page",
-    type=click.IntRange(0, MOST),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Letters shown; 0 is all.",
-)
+@status_option
+@per_page_option("Letters", MOST)
 @output_options(*LIST_FORMATS)
 def command(
     *, style: str, field: str | None, fields: str | None, per_page: int, **options: Any
@@ -58,8 +50,7 @@ def command(
     names = chosen_fields(field, fields, ALL, USUAL)
     with site_app(options).open() as (database, site):
         letters = DeadLetters(database, site)
-        status = None if options["status"] == "all" else options["status"]
-        wanted = wanted_by(options, Actions(database, site).now(), status=status)
+        wanted = wanted_by(options, Actions(database, site).now())
         if style == "count":
             click.echo(letters.count(wanted))
             return
