@@ -16,6 +16,7 @@ from runner.handlers.callbacks import MOMENTS
 
 if TYPE_CHECKING:
     from runner.core.retry import RetryPolicy
+    from runner.core.throttle import Throttle
     from runner.handlers import Handler, Handlers
 
 EPILOG = """\b
@@ -30,8 +31,16 @@ Example:
 def command(*, as_json: bool, **flags: Any) -> None:
     """Show which hooks are handled, by what, and how they are retried. Needs no database."""
     loaded, _ = load_handlers(resolved(flags), required=True)
-    shown = [_facts(handler, loaded) for handler in loaded if handler.hook not in loaded.job_hooks]
-    jobs = {f"job {handler.hook}": _facts(handler, loaded, job=True) for handler in loaded.jobs}
+    limits = loaded.throttles()
+    shown = [
+        _facts(handler, loaded, limits.get(handler.hook, handler.throttle))
+        for handler in loaded
+        if handler.hook not in loaded.job_hooks
+    ]
+    jobs = {
+        f"job {handler.hook}": _facts(handler, loaded, handler.throttle, job=True)
+        for handler in loaded.jobs
+    }
     if as_json:
         click.echo(json.dumps([*shown, *jobs.values()]))
         return
@@ -46,9 +55,10 @@ def command(*, as_json: bool, **flags: Any) -> None:
             click.echo(f"{'':<{width}}{words}")
 
 
-def _facts(handler: Handler, loaded: Handlers, *, job: bool = False) -> dict[str, Any]:
+def _facts(
+    handler: Handler, loaded: Handlers, limits: Throttle, *, job: bool = False
+) -> dict[str, Any]:
     hook, type_ = (", ".join(loaded.job_hooks), handler.hook) if job else (handler.hook, None)
-    limits = loaded.throttles()
     around = {m: [c.name for c in loaded.callbacks(m, hook, type_)] for m in MOMENTS}
     return {
         "hook": hook,
@@ -61,7 +71,7 @@ def _facts(handler: Handler, loaded: Handlers, *, job: bool = False) -> dict[str
         "classify": name_of(handler.classify) if handler.classify else None,
         "timeout": handler.timeout,
         "queue": handler.queue or None,
-        "limits": (handler.throttle if job else limits.get(hook, handler.throttle)).words(),
+        "limits": limits.words(),
         **around,
     }
 

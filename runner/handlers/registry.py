@@ -6,13 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from compat.action_scheduler import LONGEST_HOOK
 from runner.core.errors import HandlerError
 from runner.core.jobs import GROUP, Envelope
-from runner.core.queues import NAME
-from runner.core.retry import ON_CRASH, RetryPolicy
+from runner.core.retry import RetryPolicy
 from runner.core.throttle import Throttle, named
-from runner.handlers import jobs, throttles
+from runner.handlers import checks, jobs, throttles
 from runner.handlers.binding import Signature, name_of
 from runner.handlers.callbacks import (
     AFTER,
@@ -30,8 +28,8 @@ if TYPE_CHECKING:
     from runner.core.errors import Snooze
     from runner.core.rates import Rate
     from runner.core.throttle import Args, KeyLock
+    from runner.handlers.checks import Classifier
 
-    Classifier = Callable[[BaseException], str | float | None]
     Errors = tuple[type[BaseException] | str, ...]
 
     class Called(Protocol):
@@ -153,9 +151,9 @@ class Handlers:
 
         def register(function: Function) -> Function:
             for hook in hooks:
-                _check(hook, policy, seconds, soft_timeout, classifier)
-                _check_crash(hook, on_crash, idempotent=idempotent)
-                _check_queue(hook, group, queue)
+                checks.check_policy(hook, policy, seconds, soft_timeout, classifier)
+                checks.check_crash(hook, on_crash, idempotent=idempotent)
+                checks.check_queue(hook, group, queue)
                 signature = Signature.of(function)
                 throttle = throttles.merged(
                     f"hook {hook}",
@@ -203,26 +201,19 @@ class Handlers:
         self._groups[group] = found
 
     def throttles(self) -> dict[str, Throttle]:
-        """What is limited, by hook. Raises HandlerError where limits contradict, and for a group
-        that no handler is registered with."""
-        found = {}
-        all_rates: dict[str, Rate] = {}
-        all_places: dict[str, int] = {}
-        for hook, handler in self._by_hook.items():
-            label = f"hook {hook}"
-            own = throttles.merged(
-                label,
-                [handler.throttle, self._groups.get(handler.group, NO_THROTTLE)],
-            )
-            if hook in self.job_hooks and any(job.throttle for job in self.jobs):
-                own = replace(own, lock=self._lock_of_job)
-            throttles.agree(label, all_rates, own.rates)
-            throttles.agree(label, all_places, own.places)
-            all_rates |= own.rates
-            all_places |= own.places
-            if own:
-                found[hook] = own
-        return found
+        """What is limited, by hook. Raises HandlerError where limits contradict."""
+        lock = self._lock_of_job if any(job.throttle for job in self.jobs) else None
+        of_jobs = Throttle(lock=lock)
+        return throttles.by_hook(
+            {
+                hook: [
+                    handler.throttle,
+                    self._groups.get(handler.group, NO_THROTTLE),
+                    of_jobs if hook in self.job_hooks else NO_THROTTLE,
+                ]
+                for hook, handler in self._by_hook.items()
+            }
+        )
 
     def check_limits(self) -> None:
         """Raises HandlerError where limits contradict, and for the limit of a group that no handler
@@ -306,21 +297,21 @@ class Handlers:
 
     def find(self, action: Called) -> Handler:
         """The handler of an action: its hook's, or its job type's."""
-        if action.type is None:
-            return self._by_hook[action.hook]
-        return self._jobs.get(action.type) or _unregistered(action.type)
-
-    def may_run_ahead(self, action: Called) -> bool:
-        """Whether an action may be marked before its turn: not one that has to be on time."""
-        handler = self.find(action)
-        return handler.idempotent and not (handler.throttle or handler.group in self._groups)
+        return self._by_hook[action.hook] if action.type is None else self._job(action.type)
 
     def of(self, hook: str, args: Args) -> Handler:
         """The same of an action with these args, as they are decoded."""
-        if hook not in self.job_hooks:
-            return self._by_hook[hook]
-        type_ = Envelope.of(args).type
+        if hook in self.job_hooks:
+            return self._job(Envelope.of(args).type)
+        return self._by_hook[hook]
+
+    def _job(self, type_: str) -> Handler:
         return self._jobs.get(type_) or _unregistered(type_)
+
+    def may_run_ahead(self, action: Called) -> bool:
+        """Whether an action may be marked before its turn: not one that has to be on time."""
+        handler, group = self.find(action), self._by_hook[action.hook].group
+        return handler.idempotent and not (handler.throttle or group in self._groups)
 
     def _policy(
         self,
@@ -457,47 +448,3 @@ def _unregistered(type_: str) -> Handler:
     """Refuses whatever it is called with, for good."""
     signature = jobs.unregistered(type_)
     return Handler(type_, jobs.run_job, RetryPolicy.never(), DEFAULT_TIMEOUT, signature)
-
-
-def _check(
-    hook: str,
-    policy: RetryPolicy,
-    timeout: float,
-    soft_timeout: float | None,
-    classify: Classifier | None,
-) -> None:
-    """Refuses, where it is written, what would fail at the first action. Raises HandlerError."""
-    if not hook or len(hook) > LONGEST_HOOK:
-        raise HandlerError(f"hook {hook!r} has no name or more than {LONGEST_HOOK} characters")
-    if not timeout > 0:
-        raise HandlerError(f"hook {hook}: the timeout must be more than 0 seconds")
-    if soft_timeout is not None and not 0 < soft_timeout < timeout:
-        raise HandlerError(
-            f"hook {hook}: the soft_timeout must be more than 0 seconds and less than the"
-            f" timeout ({timeout:g})"
-        )
-    if not isinstance(policy, RetryPolicy):
-        raise HandlerError(f"hook {hook}: retry must be a RetryPolicy")
-    if classify is not None and not callable(classify):
-        raise HandlerError(f"hook {hook}: classify must be a function of one error")
-
-
-def _check_crash(hook: str, on_crash: str, *, idempotent: bool) -> None:
-    if on_crash not in ON_CRASH:
-        raise HandlerError(f"hook {hook}: on_crash must be one of {', '.join(ON_CRASH)}")
-    if idempotent and on_crash != "retry":
-        raise HandlerError(
-            f"hook {hook}: idempotent says that it may run twice, on_crash={on_crash!r} that it"
-            " must not: leave one out"
-        )
-
-
-def _check_queue(hook: str, group: object, queue: object) -> None:
-    """A group may be called anything; a queue has to be named on the command line."""
-    if not isinstance(group, str) or not isinstance(queue, str):
-        raise HandlerError(f"hook {hook}: group and queue are names")
-    if queue and not NAME.fullmatch(queue):
-        raise HandlerError(
-            f"hook {hook}: queue {queue!r}: a queue's name has no colon, no comma and no space"
-            " around it"
-        )

@@ -12,7 +12,7 @@ from runner.core.throttle import KeyLock, Throttle, named
 from runner.handlers.binding import Unbound, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runner.core.throttle import Args
     from runner.handlers.binding import Signature
@@ -123,6 +123,24 @@ def merged(label: str, throttles: Iterable[Throttle]) -> Throttle:
         places |= throttle.places
         lock, lock_name = throttle.lock or lock, throttle.lock_name or lock_name
     return Throttle(rates, places, lock, lock_name)
+
+
+def by_hook(own: Mapping[str, Sequence[Throttle]]) -> dict[str, Throttle]:
+    """What each hook is held to by all that is said of it; hooks without limits are left out.
+    Raises HandlerError where one name has two figures, be it of two hooks."""
+    found: dict[str, Throttle] = {}
+    rates: dict[str, Rate] = {}
+    places: dict[str, int] = {}
+    for hook, several in own.items():
+        label = f"hook {hook}"
+        throttle = merged(label, several)
+        agree(label, rates, throttle.rates)
+        agree(label, places, throttle.places)
+        rates |= throttle.rates
+        places |= throttle.places
+        if throttle:
+            found[hook] = throttle
+    return found
 
 
 def agree(label: str, known: Mapping[str, object], more: Mapping[str, object]) -> None:

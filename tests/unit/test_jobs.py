@@ -256,3 +256,20 @@ def test_a_callback_of_a_type_that_nobody_has():
     handlers.before("b")(lambda context: None)
     with pytest.raises(HandlerError, match="there is no handler for hook b"):
         handlers.check_callbacks()
+
+
+def test_what_is_limited_has_no_windows():
+    """It is to begin on time: also a job, whose limit is that of all jobs' group."""
+
+    def may(*limit, **lock) -> bool:
+        handlers = Handlers()
+        handlers.job("often", idempotent=True, **lock)(lambda n: None)
+        handlers.own_jobs([HOOK])
+        if limit:
+            handlers.limit(*limit, rate="1/s")
+        return handlers.may_run_ahead(Job(1, HOOK, "[]", "", 1, None, type="often"))
+
+    assert may()
+    assert not may("wpkite-jobs")
+    assert not may(lock="crm:{n}")
+    assert may("else")
