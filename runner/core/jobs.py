@@ -3,7 +3,6 @@ says which type, with what payload, and how often it was tried before."""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +58,8 @@ class Envelope:
             raise EnqueueError(why)
         if not isinstance(payload, (dict, list, tuple)):
             raise EnqueueError(f"the payload of job {type_} is a dict or a list, not {payload!r}")
+        import uuid  # noqa: PLC0415  runs need none
+
         return cls(str(type_), payload, 0, dispatched, str(uuid.uuid4()))
 
     def facts(self) -> dict[str, Any]:

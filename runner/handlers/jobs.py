@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import inspect
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner.core.errors import HandlerError
@@ -31,18 +30,19 @@ _OF_THE_HOOK = {
 """Options of on() that make no sense for one type, and what to do instead."""
 
 
-@dataclass(frozen=True, slots=True)
 class PayloadSignature(Signature):
     """Binds the payload in an envelope: by name where the parameters are its keys, whole where the
     one parameter is none of them, and a list by position."""
 
+    __slots__ = ()
+
     def bind(self, args: list[Any] | dict[Any, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Positional and keyword values for the call. Raises Unbound."""
-        return Signature.bind(self, self._args(Envelope.of(args).payload))
+        return super().bind(self._args(Envelope.of(args).payload))
 
     def names(self) -> frozenset[str] | None:
         """Any, where one parameter may take the payload whole."""
-        return None if self._takes_one() and not self.whole else Signature.names(self)
+        return None if self._takes_one() and not self.whole else super().names()
 
     def _args(self, payload: Any) -> list[Any] | dict[Any, Any]:
         if not payload:
@@ -74,10 +74,11 @@ class PayloadSignature(Signature):
         return self._takes_one() and all(p.default is p.empty for p in parameters)
 
 
-@dataclass(frozen=True, slots=True)
 class Unregistered(Signature):
     """Of a type that has no handler: nothing fits, so that its actions fail for good. PHP's own
     job manager would call them complete, and the job would be lost."""
+
+    __slots__ = ()
 
     def bind(self, args: list[Any] | dict[Any, Any]) -> NoReturn:  # noqa: ARG002
         raise Unbound(self.text)
