@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 OWN_TABLES = (
     "migrations", "workers", "leases", "attempts", "held",
     "dead_letters", "pauses", "rates", "locks", "skips",
+    "minutes", "census", "failures", "accounts", "sessions", "sign_ins", "audit",
 )  # fmt: skip
 """The runner's own, made by `runner migrate`."""
 
 JOB_TABLES = {"job_log": "wpkite_job_log", "job_letters": "wpkite_dead_letters"}
 """The WPKite job manager's, which a site may have."""
 
-OWN_SCHEMA = 3
+OWN_SCHEMA = 4
 """Number of the newest migration in `sql/schema`."""
 
 

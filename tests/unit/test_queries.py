@@ -69,7 +69,7 @@ def test_the_files_are_there():
         "action_scheduler.sql", "actions.sql", "dead_letters.sql", "doctor.sql", "enqueue.sql",
         "explain.sql", "gates.sql", "grants.sql", "install.sql", "jobs.sql", "leases.sql", "manage.sql",
         "migrate.sql", "parked.sql", "pauses.sql", "purge.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
-        "schema/0001_leases.sql", "schema/0002_parked.sql", "schema/0003_control.sql",
+        "schema/0001_leases.sql", "schema/0002_parked.sql", "schema/0003_control.sql", "schema/0004_page.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)

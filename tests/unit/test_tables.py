@@ -136,6 +136,13 @@ def test_a_prefix_is_letters_digits_and_underscores(prefix):
         "rates": f"`{prefix}runner_rates`",
         "locks": f"`{prefix}runner_locks`",
         "skips": f"`{prefix}runner_skips`",
+        "minutes": f"`{prefix}runner_minutes`",
+        "census": f"`{prefix}runner_census`",
+        "failures": f"`{prefix}runner_failures`",
+        "accounts": f"`{prefix}runner_accounts`",
+        "sessions": f"`{prefix}runner_sessions`",
+        "sign_ins": f"`{prefix}runner_sign_ins`",
+        "audit": f"`{prefix}runner_audit`",
         "attempts": f"`{prefix}runner_attempts`",
         "attempts_index": f"`{prefix}runner_attempt_index`",
     }
