@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from runner.app import Progress
-from runner.chores import clean, running, scheduler
+from runner.chores import Once, clean, record, running, scheduler
 from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.summary import Summary
@@ -112,6 +112,7 @@ class Daemon:
         self._subscribers = subscribers
         self._limits = limits_of(app, self._settings, stop)
         self._outage = Outage(app.clock, watch.tell)
+        self._once = Once(watch.tell)
         self._failures: list[BaseException] = []
         self._summaries: list[Summary] = []
 
@@ -121,7 +122,8 @@ class Daemon:
             check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
             if not site.migrated:
                 self._watch.tell(WITHOUT_TABLES)
-        chores = scheduler(site.zone, self._settings.clean_at, self._clean)
+        minutely = self._record if site.migrated else None
+        chores = scheduler(site.zone, self._settings.clean_at, self._clean, minutely)
         heaviest = max(queue.weight for queue, _ in worked)
         threads = [
             threading.Thread(
@@ -158,6 +160,9 @@ class Daemon:
 
     def _clean(self) -> None:
         clean(self._app, self._stop, self._watch.tell)
+
+    def _record(self) -> None:
+        record(self._app, self._settings.keep_minutes, self._once)
 
     def _work(self, queue: WorkerQueue, handlers: Handlers, heaviest: int) -> None:
         """One queue's worker, from connecting to its end."""

@@ -27,6 +27,9 @@ OWN_TABLES = (
 JOB_TABLES = {"job_log": "wpkite_job_log", "job_letters": "wpkite_dead_letters"}
 """The WPKite job manager's, which a site may have."""
 
+PEOPLE_TABLES = {"people": "users", "people_meta": "usermeta", "network_meta": "sitemeta"}
+"""WordPress's own, of its accounts; in a network of sites under the network's prefix."""
+
 OWN_SCHEMA = 4
 """Number of the newest migration in `sql/schema`."""
 
@@ -47,6 +50,7 @@ class Tables:
         names = {table: f"`{self.plain(table)}`" for table in TABLES}
         names |= {table: f"`{self.own(table)}`" for table in OWN_TABLES}
         names |= {key: f"`{self.prefix}{table}`" for key, table in JOB_TABLES.items()}
+        names |= {key: f"`{self.prefix}{table}`" for key, table in PEOPLE_TABLES.items()}
         names |= {"attempts_index": f"`{self.own('attempt_index')}`"}
         return names | {"options": f"`{self.prefix}options`"}
 

@@ -88,6 +88,11 @@ INSERT INTO {attempts} (action_id, claim_id, worker_id, hook, attempt, outcome, 
 VALUES (:action, :claim, COALESCE((SELECT worker_id FROM {leases} WHERE claim_id = :claim), 0),
   :hook, :attempt, :outcome, :error, :elapsed_ms, :peak_memory, UTC_TIMESTAMP())
 
+-- name: failure
+-- What was said by one that failed.
+INSERT INTO {failures} (action_id, claim_id, attempt, message, traceback, ended_at)
+VALUES (:action, :claim, :attempt, :message, :traceback, UTC_TIMESTAMP())
+
 -- name: worker_list
 -- Every worker, with the claims it holds.
 SELECT worker_id, host, pid, queue, executor, version, started_at, seen_at, UNIX_TIMESTAMP() AS now,
@@ -96,5 +101,8 @@ FROM {workers} AS w ORDER BY worker_id
 
 -- name: attempt_list
 -- Every try of one action, the oldest first.
-SELECT attempt, outcome, error, elapsed_ms, peak_memory, ended_at, worker_id
-FROM {attempts} WHERE action_id = :id ORDER BY attempt_id
+SELECT t.attempt, t.outcome, t.error, t.elapsed_ms, t.peak_memory, t.ended_at, t.worker_id,
+  COALESCE(f.message, '') AS message, COALESCE(f.traceback, '') AS traceback
+FROM {attempts} AS t LEFT JOIN {failures} AS f
+  ON f.action_id = t.action_id AND f.claim_id = t.claim_id AND f.attempt = t.attempt
+WHERE t.action_id = :id ORDER BY t.attempt_id

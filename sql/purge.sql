@@ -108,6 +108,10 @@ DELETE FROM {logs} WHERE log_id IN (:lines)
 -- What the runner recorded of them, where it has its own tables.
 DELETE FROM {attempts} WHERE action_id IN (:ids)
 
+-- name: delete_failures
+-- And what was said by those that failed.
+DELETE FROM {failures} WHERE action_id IN (:ids)
+
 -- name: delete
 -- The actions, in the same way.
 DELETE FROM {actions} WHERE action_id IN (:ids)

@@ -7,6 +7,7 @@ import contextlib
 import re
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MODES = ("auto", "native", "parked")
 LOG_FORMATS = ("text", "json")
+ROLES = ("read", "admin")
 LONGEST = 31_536_000
 """Seconds of the longest duration: a year."""
 
@@ -142,6 +144,32 @@ def _time_of_day(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    """`127.0.0.1:8020`, `[::1]:8020`, `0.0.0.0:80`."""
+    host, _, port = text.rpartition(":")
+    try:
+        if host != "localhost":
+            ip_address(host[1:-1] if host.startswith("[") else host.replace(":", "?"))
+        _whole(port, 1, 65_535)
+    except ValueError:
+        raise ValueError("an address and a port, such as 127.0.0.1:8020") from None
+    return text
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    """IP addresses, as the socket names them."""
+    try:
+        return tuple(str(ip_address(name)) for name in _names(text))
+    except ValueError:
+        raise ValueError("IP addresses, with commas between") from None
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,60}", text):
+        raise ValueError("the name of a header, such as X-Forwarded-User")
+    return text
+
+
 def _executor(text: str) -> str:
     """`processes:N`, `threads:N` or `inline`."""
     kind, _, count = text.partition(":")
@@ -159,11 +187,17 @@ def _define(default: T, section: str, help_: str, read: Callable[[str], Any], **
 
 
 def _count(
-    default: int, help_: str, *, least: int = 0, most: int | None = None, **facts: Any
+    default: int,
+    help_: str,
+    section: str = "run",
+    *,
+    least: int = 0,
+    most: int | None = None,
+    **facts: Any,
 ) -> int:
     read = partial(_whole, minimum=least, maximum=most)
     facts = {"metavar": "N", "minimum": least, "maximum": most, **facts}
-    return _define(default, "run", help_, read, **facts)
+    return _define(default, section, help_, read, **facts)
 
 
 def _duration(default: float, help_: str, section: str = "run", **facts: Any) -> float:
@@ -286,6 +320,45 @@ class Settings:
         "03:00", "work", "Time of day, in the site's zone, at which old finished actions of your"
         " hooks are deleted (as `runner clean` does); off for never.", _time_of_day,
         metavar="HH:MM",
+    )  # fmt: skip
+    keep_minutes: int = _count(
+        7, "Days that figures by the minute are kept.", least=1, most=3660, metavar="DAYS",
+        section="work",
+    )  # fmt: skip
+    bind: str = _define(
+        "127.0.0.1:8020", "web", "Address and port of the page.", _address, metavar="HOST:PORT",
+    )  # fmt: skip
+    web_hosts: tuple[str, ...] = _list(
+        "web", "Names under which the page may be asked for, besides localhost: what browsers have"
+        " in their address line.", flag="--host",
+    )  # fmt: skip
+    web_tls: bool = _define(
+        False, "web", "A proxy in front of the page speaks TLS: cookies are for https"
+        " alone, and --bind may be more than this machine.", _yes, metavar="true|false",
+        flag="--behind-tls", switch=True,
+    )  # fmt: skip
+    web_proxies: tuple[str, ...] = _define(
+        (), "web", "Addresses of proxies whose X-Forwarded-For and user header are believed.",
+        _addresses, metavar="A,B", flag="--proxy",
+    )  # fmt: skip
+    web_user_header: str = _define(
+        "", "web", "Header in which a proxy of web_proxies names the person it has signed in.",
+        _header, metavar="NAME", flag="--user-header",
+    )  # fmt: skip
+    web_wordpress: bool = _define(
+        False, "web", "People may sign in with their accounts of WordPress.", _yes,
+        metavar="true|false", flag="--wordpress-accounts", switch=True,
+    )  # fmt: skip
+    web_capability: str = _define(
+        "manage_options", "web", "What a WordPress account must be allowed to do.", _text,
+        metavar="NAME", flag="--capability",
+    )  # fmt: skip
+    web_role: str = _chosen(
+        "read", "web", ROLES, "What people may do who sign in by WordPress or a proxy: read looks"
+        " only, admin changes things.", flag="--role",
+    )  # fmt: skip
+    redact: tuple[str, ...] = _list(
+        "web", "Further names in args whose values the page does not show.", flag="",
     )  # fmt: skip
     force: bool = _define(
         False, "run", "Run although another run is at work on this site.", bool,

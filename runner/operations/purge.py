@@ -297,6 +297,7 @@ class PurgeActions(Purge):
             if tried and whole:
                 if self.site.migrated:
                     tx.later(self.queries["delete_attempts"], ids=list(tried))
+                    tx.later(self.queries["delete_failures"], ids=list(tried))
                 tx.later(self.queries["delete"], ids=list(tried))
             return Gone(len(tried) if whole else 0, len(lines), whole)
 

@@ -35,7 +35,8 @@ class WorkerRow:
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One call of a handler: what it came to, how long it took, the peak memory of the process in
-    bytes (0 when unknown), and who called it. `ended_at` is a text in UTC."""
+    bytes (0 when unknown), and who called it; of one that failed what was said, without what looks
+    like a secret. `ended_at` is a text in UTC."""
 
     attempt: int
     outcome: str
@@ -44,6 +45,8 @@ class AttemptRow:
     peak_memory: int
     ended_at: str
     worker_id: int
+    message: str = ""
+    traceback: str = ""
 
 
 def workers(database: Database, site: Site) -> list[WorkerRow]:

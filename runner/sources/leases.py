@@ -38,6 +38,8 @@ WORDS: Mapping[type[Outcome], str] = {
 """What an attempt came to, as it is recorded."""
 
 _LONGEST_ERROR = 191
+_LONGEST_MESSAGE, _LONGEST_TRACEBACK = 2_000, 20_000
+"""Characters."""
 
 _PARKED = 1 << 62
 """Tokens of claims on parked actions begin here: Action Scheduler's own ids never come so far."""
@@ -139,6 +141,8 @@ class Leases:
         """Writes an attempt for each outcome, and a dead letter for each that is given up, and
         frees the locks, in the transaction that settles it."""
         tx.insert_rows_later(self.queries["attempt"], [self._attempt(claim, s) for s in settled])
+        failures = [_failure(claim, s) for s in settled if s.attempt and s.attempt.failure]
+        tx.insert_rows_later(self.queries["failure"], failures)
         self.letters.bury(tx, claim.id, settled)
         self.locks.free(tx, settled)
 
@@ -156,3 +160,19 @@ class Leases:
             "elapsed_ms": round(attempt.elapsed * 1000) if attempt else 0,
             "peak_memory": attempt.memory if attempt else 0,
         }
+
+
+def _failure(claim: Claim, settlement: Settlement) -> dict[str, object]:
+    """What was said by an attempt that failed. Of a traceback the end says most."""
+    from runner.core.redact import redact_text  # noqa: PLC0415  for failures alone
+
+    attempt = settlement.attempt
+    failure = attempt.failure if attempt else None
+    assert failure  # noqa: S101  only those are asked for
+    return {
+        "action": settlement.action.id,
+        "claim": claim.id,
+        "attempt": settlement.action.attempt,
+        "message": redact_text(failure.message[:_LONGEST_MESSAGE]),
+        "traceback": redact_text(failure.traceback[-_LONGEST_TRACEBACK:]),
+    }

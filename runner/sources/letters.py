@@ -64,14 +64,16 @@ class Letters:
         traceback: str = "",
         job: Envelope | None = None,
     ) -> None:
+        from runner.core.redact import redact_text  # noqa: PLC0415  for failures alone
+
         tx.later(
             self._queries["bury"],
             id=action_id,
             claim=claim,
-            message=clipped(why),
+            message=redact_text(clipped(why)),
             kind=kind,
             error_class=error_class[:_LONGEST_CLASS],
-            traceback=traceback,
+            traceback=redact_text(traceback),
             worker=self.worker,
             site=self._site,
             job_type=_type(job) if job else None,

@@ -38,13 +38,15 @@ CREATE TABLE IF NOT EXISTS {census} (
 -- name: failures
 -- What was said by an attempt that failed: one row beside that of the attempt.
 CREATE TABLE IF NOT EXISTS {failures} (
+  failure_id bigint unsigned NOT NULL AUTO_INCREMENT,
   action_id bigint unsigned NOT NULL,
   claim_id bigint unsigned NOT NULL,
   attempt int unsigned NOT NULL,
   message text NOT NULL,
   traceback mediumtext NOT NULL,
   ended_at datetime NOT NULL,
-  PRIMARY KEY (action_id, claim_id, attempt),
+  PRIMARY KEY (failure_id),
+  KEY action_id (action_id, claim_id),
   KEY ended_at (ended_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 
@@ -90,7 +92,8 @@ CREATE TABLE IF NOT EXISTS {sign_ins} (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 
 -- name: audit
--- Every change that a person asked for: who, from where, what, how many were meant and changed.
+-- Every change that a person asked for: who, from where, what, how many were
+-- meant and changed (NULL where the change was cut off).
 CREATE TABLE IF NOT EXISTS {audit} (
   id bigint unsigned NOT NULL AUTO_INCREMENT,
   at datetime NOT NULL,
@@ -100,7 +103,7 @@ CREATE TABLE IF NOT EXISTS {audit} (
   verb varchar(30) NOT NULL,
   target varchar(255) NOT NULL,
   asked int unsigned NOT NULL,
-  changed int unsigned NOT NULL,
+  changed int unsigned NULL,
   note text NOT NULL,
   PRIMARY KEY (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
@@ -139,13 +142,13 @@ CREATE TABLE IF NOT EXISTS {census} (
 -- name: failures@sqlite
 -- The same for SQLite.
 CREATE TABLE IF NOT EXISTS {failures} (
+  failure_id integer PRIMARY KEY AUTOINCREMENT,
   action_id integer NOT NULL,
   claim_id integer NOT NULL,
   attempt integer NOT NULL,
   message text NOT NULL,
   traceback text NOT NULL,
-  ended_at text NOT NULL,
-  PRIMARY KEY (action_id, claim_id, attempt)
+  ended_at text NOT NULL
 )
 
 -- name: accounts@sqlite
@@ -194,6 +197,6 @@ CREATE TABLE IF NOT EXISTS {audit} (
   verb text NOT NULL,
   target text NOT NULL,
   asked integer NOT NULL,
-  changed integer NOT NULL,
+  changed integer NULL,
   note text NOT NULL
 )

@@ -144,6 +144,9 @@ def test_a_prefix_is_letters_digits_and_underscores(prefix):
         "sign_ins": f"`{prefix}runner_sign_ins`",
         "audit": f"`{prefix}runner_audit`",
         "attempts": f"`{prefix}runner_attempts`",
+        "people": f"`{prefix}users`",
+        "people_meta": f"`{prefix}usermeta`",
+        "network_meta": f"`{prefix}sitemeta`",
         "attempts_index": f"`{prefix}runner_attempt_index`",
     }
     assert max(len(name) - 2 for name in tables.identifiers().values()) <= 64
