@@ -59,8 +59,6 @@ REVIVED = (
 )
 """Ours alone: PHP's cleaner fails what was in progress for too long, whoever holds it."""
 
-AGAIN = f"action pending again for the {CONTEXT}: somebody asked for it"
-"""Ours alone: Action Scheduler never runs a failed action again."""
 NOT_CALLED = f"action start taken back via {CONTEXT}: its handler was not called"
 
 LONGEST_LOG = 60_000
@@ -95,6 +93,16 @@ def retried(why: str, at: str) -> str:
 def snoozed(why: str, at: str) -> str:
     reason = f": {why}" if why else ""
     return clipped(f"action put off via {CONTEXT} until {at} UTC{reason}")
+
+
+def again(why: str) -> str:
+    """Ours alone: Action Scheduler never runs a failed action again."""
+    return clipped(f"action pending again for the {CONTEXT}: {why or 'somebody asked for it'}")
+
+
+def hurried(why: str) -> str:
+    """Ours alone: an action that was to come later is due at once."""
+    return clipped(f"action due now for the {CONTEXT}: {why or 'somebody asked for it'}")
 
 
 def locked(name: str) -> str:
