@@ -6,6 +6,14 @@
 -- May it read?
 EXPLAIN SELECT 1 FROM {table}
 
+-- name: may_sign_in
+-- May it read what signing in by an account of WordPress needs?
+EXPLAIN SELECT ID, user_login, user_email, user_pass FROM {table} WHERE FALSE
+
+-- name: may_see_capabilities
+-- And what such an account may do?
+EXPLAIN SELECT user_id, meta_key, meta_value FROM {table} WHERE FALSE
+
 -- name: may_insert
 -- May it add rows?
 EXPLAIN INSERT INTO {table} () VALUES ()

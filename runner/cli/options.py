@@ -58,7 +58,10 @@ _INLINE = click.option(
 
 def _option(setting: Setting) -> Callable[[F], F]:
     if setting.switch:
-        return click.option(setting.flag, setting.name, is_flag=True, help=setting.help)
+        default = False if setting.flag_only else None  # None: the flag was not given
+        return click.option(
+            setting.flag, setting.name, is_flag=True, default=default, help=setting.help
+        )
     return click.option(
         *filter(None, (setting.flag, setting.alias)),
         setting.name,

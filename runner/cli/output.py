@@ -28,6 +28,8 @@ Row = dict[str, Any]
 LIST_FORMATS = ("table", "json", "csv", "ids", "count")
 ITEM_FORMATS = ("table", "json", "csv")
 _GAP = "  "
+_FORMULA = ("=", "+", "-", "@")
+"""What a cell of a spreadsheet begins with that is computed."""
 
 
 def output_options(*formats: str) -> Callable[[F], F]:
@@ -128,12 +130,18 @@ def _print_json(values: Iterable[Any]) -> None:
 
 
 def write_csv(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """RFC 4180, but for the line ends, which are this system's."""
+    """RFC 4180, but for the line ends, which are this system's. What a spreadsheet would take for a
+    formula gets an apostrophe before it."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(heading)
     for row in rows:
-        writer.writerow([cell(value) for value in row])
+        writer.writerow([_no_formula(value) for value in row])
     sys.stdout.flush()  # here it is noticed that a reader has gone
+
+
+def _no_formula(value: Any) -> str:
+    text = cell(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from runner.cli.options import settings_options, site_app
 from runner.core.errors import UsageError
 from runner.core.pauses import EVERYTHING, GROUP, HOOK
 from runner.operations.actions import Actions
+from runner.operations.manage import Actor, Manage
 from runner.operations.pauses import Pauses, Target
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def command(
             raise UsageError("--until or --for ends before it begins: nothing was paused")
         if ends is not None and sql_date(ends) == ZERO:
             raise UsageError("--for ends after the year 9999: leave it out, and it has no end")
-        pauses.pause(target, until=ends, reason=" ".join(why.split()), actor=actor_name(actor))
+        manage = Manage(database, site, Actor(actor_name(actor)))
+        manage.pause(target, until=ends, reason=" ".join(why.split()))
         (found,) = [p for p in pauses.list() if (p.kind, p.name) == (target.kind, target.name)]
         if not pauses.known(target):
             complain(f"there is no group {target.name} yet: it is paused when it comes")

@@ -11,6 +11,7 @@ import click
 
 from runner.cli import complain
 from runner.cli.action.inputs import checked
+from runner.cli.actor import actor_name, actor_option
 from runner.cli.moments import moment, short_span, span
 from runner.cli.options import finite, names_list, settings_options, site_app
 from runner.cli.output import table
@@ -20,6 +21,7 @@ from runner.core.limits import Limits
 from runner.core.model import Status
 from runner.core.signals import Stop
 from runner.operations.actions import Actions
+from runner.operations.manage import Actor, Manage
 from runner.operations.pace import Pace
 from runner.operations.purge import (
     FINISHED,
@@ -133,7 +135,10 @@ _NOTHING_NAMED = (
 )
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what was done, as JSON.")
-def command(*, yes: bool, dry_run: bool, quiet: bool, as_json: bool, **options: Any) -> int:
+@actor_option
+def command(
+    *, yes: bool, dry_run: bool, quiet: bool, as_json: bool, actor: str | None, **options: Any
+) -> int:
     """Delete finished actions by hook, group, status, age or number, with their logs.
 
     Every condition that is given must hold. Shows rows and bytes first and deletes only with --yes:
@@ -165,7 +170,11 @@ def command(*, yes: bool, dry_run: bool, quiet: bool, as_json: bool, **options: 
             return _code(stop)
         bar.begin(plan.steps, named.unit)
         brake = purge.brake(latency, gauges, lambda why: complain(f"the purge waits: {why}"))
-        purged = purge.run(Pace(latency / 4, options["most"], options["rest"]), brake)
+        manage = Manage(database, site, Actor(actor_name(actor)))
+        with manage.together("purge", named.told(options)) as entry:
+            entry.asked = plan.steps
+            purged = purge.run(Pace(latency / 4, options["most"], options["rest"]), brake)
+            entry.changed = purged.passed
     left = max(plan.steps - purged.passed, 0) if limits.reached() else 0
     if as_json:
         click.echo(json.dumps({"dry_run": False, **asdict(purged), "left": left}))
@@ -185,6 +194,12 @@ class _Named:
         self._age = age
         self._orphans = orphans
         self.unit = "log lines" if orphans else "actions"
+
+    def told(self, options: dict[str, Any]) -> str:
+        """What is meant, for the audit."""
+        names = ("named_hooks", "named_groups", "status", "older_than", "keep")
+        said = [f"{n.removeprefix('named_')}: {options[n]}" for n in names if options[n]]
+        return f"{self.unit}: {', '.join(said) or 'all'}"
 
     def purge(self, database: Database, site: Site, limits: Limits, bar: Bar) -> Purge:
         now = Actions(database, site).now()

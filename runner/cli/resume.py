@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from runner.cli.actor import actor_name, actor_option
 from runner.cli.options import settings_options, site_app
 from runner.cli.pause import target_of, target_options
 from runner.core.errors import RunnerError, UsageError
+from runner.operations.manage import Actor, Manage
 from runner.operations.pauses import Pauses
 
 EPILOG = """\b
@@ -25,14 +27,17 @@ what is paused.
 @click.command("resume", epilog=EPILOG)
 @settings_options("database")
 @target_options
-def command(*, hook: str | None, group: str | None, everything: bool, **flags: Any) -> None:
+@actor_option
+def command(
+    *, hook: str | None, group: str | None, everything: bool, actor: str | None, **flags: Any
+) -> None:
     """End a pause: what is due begins within a second."""
     target = target_of(hook, group, everything=everything)
     if target is None:
         raise UsageError("say what to resume: --hook NAME, --group NAME or --all")
     with site_app(flags).open() as (database, site):
         pauses = Pauses(database, site)
-        if not pauses.resume(target):
+        if not Manage(database, site, Actor(actor_name(actor))).resume(target):
             raise RunnerError(f"{target} is not paused (`runner pause` shows what is)")
         left = pauses.list()
     click.echo(f"resumed {target}")

@@ -72,7 +72,7 @@ class Cleaner:
     ) -> None:
         self._database = database
         facts = identifiers(site, database.dialect)
-        self._queries = Queries("manage.sql", database.dialect, facts)
+        self._queries = Queries("changes.sql", database.dialect, facts)
         self._site = site
         self._migrated = site.migrated
         self._limits = limits
@@ -125,6 +125,7 @@ class Cleaner:
                 break
             ids = [row["attempt_id"] for row in found]
             forgotten += self._database.write(self._queries["forget_attempts"], ids=ids)
+            self._database.write(self._queries["forget_failures"], cutoff=cutoff, limit=WINDOW)
         return forgotten
 
     def _ends(self) -> str | None:
@@ -170,6 +171,7 @@ class Cleaner:
             if old:
                 if self._migrated:
                     tx.execute(self._queries["delete_attempts"], ids=old)
+                    tx.execute(self._queries["delete_failures"], ids=old)
                 tx.execute(self._queries["delete_logs"], ids=old)
                 tx.execute(self._queries["delete"], ids=old)
             return len(old)

@@ -19,6 +19,8 @@ Rights = dict[str, set[str]]
 """Words such as SELECT by table, without the prefix."""
 
 _READ = ("SELECT",)
+_SIGNING_IN = f"{_READ[0]} (ID, user_login, user_email, user_pass)"
+_CAPABILITIES = f"{_READ[0]} (user_id, meta_key, meta_value)"
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _ASKED = {
     "SELECT": "may_select",
@@ -26,19 +28,24 @@ _ASKED = {
     "UPDATE": "may_update",
     "DELETE": "may_delete",
     "CREATE": "may_create",
+    _SIGNING_IN: "may_sign_in",
+    _CAPABILITIES: "may_see_capabilities",
 }
 """The statement that asks whether the account has a right."""
-_PLACES = (*TABLES, "options", *OWN_TABLES)
+_PLACES = (*TABLES, "options", "users", "usermeta", *OWN_TABLES)
 
 _SITE = dict.fromkeys((*TABLES, "options"), _READ)
 """Every command looks what the site is."""
 
+_PEOPLE = ("accounts", "sessions", "sign_ins", "audit")
+"""Who may open the page, and what people changed."""
+
+_AUDITED = {"audit": ("SELECT", "INSERT", "UPDATE")}
+
 _RUN = {
     **dict.fromkeys(OWN_TABLES, _ALL),
-    "migrations": _READ,
-    "attempts": ("SELECT", "INSERT"),
-    "dead_letters": ("SELECT", "INSERT"),
-    "pauses": _READ,
+    **dict.fromkeys(("migrations", "pauses", "minutes", "census", *_PEOPLE), _READ),
+    **dict.fromkeys(("attempts", "failures", "dead_letters"), ("SELECT", "INSERT")),
     "rates": ("SELECT", "INSERT", "UPDATE"),
     "actions": ("SELECT", "INSERT", "UPDATE"),
     "claims": ("SELECT", "INSERT", "DELETE"),
@@ -50,27 +57,40 @@ _CLEAN = {
     "logs": ("SELECT", "DELETE"),
     "claims": ("SELECT", "DELETE"),
     **dict.fromkeys(OWN_TABLES, _READ),  # they count when all are seen
-    **dict.fromkeys(("attempts", "leases", "held", "locks"), ("SELECT", "DELETE")),
+    **dict.fromkeys(
+        ("attempts", "failures", "leases", "held", "locks", "audit"), ("SELECT", "DELETE")
+    ),
 }
 
 _PURGE = {
     "actions": ("SELECT", "DELETE"),
     "logs": ("SELECT", "DELETE"),
     **dict.fromkeys(OWN_TABLES, _READ),
-    "attempts": ("SELECT", "DELETE"),
+    **dict.fromkeys(("attempts", "failures"), ("SELECT", "DELETE")),
+    **_AUDITED,
 }
+
+_RECORD = dict.fromkeys(("minutes", "census"), ("SELECT", "INSERT", "DELETE"))
+"""What a daemon writes each minute."""
 
 _ENQUEUE = dict.fromkeys(("actions", "groups", "logs"), ("SELECT", "INSERT"))
 
 _MANAGE = {
     **dict.fromkeys(OWN_TABLES, _READ),
-    **dict.fromkeys(("attempts", "held"), ("SELECT", "DELETE")),
+    **dict.fromkeys(("attempts", "failures", "held"), ("SELECT", "DELETE")),
+    **_AUDITED,
     "dead_letters": ("SELECT", "UPDATE"),
     "pauses": _ALL,
     "skips": ("SELECT", "DELETE"),
     "actions": ("SELECT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "DELETE"),
 }
+
+_PAGE = dict.fromkeys(("sessions", "sign_ins"), _ALL)
+_ACCOUNTS = {**dict.fromkeys(OWN_TABLES, _READ), "accounts": _ALL, "sessions": ("SELECT", "DELETE")}
+
+_SIGN_IN = {"users": (_SIGNING_IN,), "usermeta": (_CAPABILITIES,)}
+"""Columns of WordPress's own tables."""
 
 _MIGRATE = {
     **dict.fromkeys(OWN_TABLES, ("CREATE",)),
@@ -79,11 +99,14 @@ _MIGRATE = {
 
 FEATURES: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]] = {
     "run": (_RUN,),
-    "work": (_RUN, _CLEAN),
+    "work": (_RUN, _CLEAN, _RECORD),
     "enqueue": (_ENQUEUE,),
     "manage": (_ENQUEUE, _MANAGE),
     "clean": (_CLEAN,),
     "purge": (_PURGE,),
+    "web": (_ENQUEUE, _MANAGE, _PAGE),
+    "accounts": (_ACCOUNTS,),
+    "wordpress-sign-in": (_SIGN_IN,),
     "migrate": (_MIGRATE,),
     "install": (
         _MIGRATE,
@@ -106,6 +129,10 @@ _COLUMNS = {
     "rates": "spent_until",
     "locks": "expires_at",
     "skips": "reached",
+    "accounts": "role",
+    "sessions": "seen_at",
+    "sign_ins": "tried_at",
+    "audit": "changed",
 }
 """A column that is written, for those that are updated."""
 
@@ -125,7 +152,9 @@ def rights(features: Iterable[str]) -> Rights:
 def statements(needed: Rights, database: str, tables: Tables, account: str) -> list[str]:
     """GRANT statements, one a table. `account` as `account_name` gives it."""
     return [
-        _queries(table, tables, rights=words, database=_quoted(database), account=account)["grant"]
+        _queries(
+            table, tables, rights=", ".join(words), database=_quoted(database), account=account
+        )["grant"]
         for table, words in _ordered(needed)
     ]
 
@@ -139,7 +168,7 @@ def lacking(database: Database, tables: Tables, needed: Rights) -> list[tuple[st
     found: list[tuple[str, list[str]]] = []
     for table, words in _ordered(needed):
         queries = _queries(table, tables)
-        missing = [word for word in words.split(", ") if not _may(database, queries, word)]
+        missing = [word for word in words if not _may(database, queries, word)]
         if missing:
             found.append((place(tables, table), missing))
     return found
@@ -182,10 +211,10 @@ def place(tables: Tables, table: str) -> str:
     return tables.own(table) if table in OWN_TABLES else f"{tables.prefix}{table}"
 
 
-def _ordered(needed: Rights) -> Iterator[tuple[str, str]]:
+def _ordered(needed: Rights) -> Iterator[tuple[str, list[str]]]:
     for table in _PLACES:
         if words := needed.get(table):
-            yield table, ", ".join(word for word in _ASKED if word in words)
+            yield table, [word for word in _ASKED if word in words]
 
 
 def _queries(table: str, tables: Tables, **facts: str) -> Queries:

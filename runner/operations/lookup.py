@@ -10,7 +10,7 @@ from compat.action_scheduler import LONGEST_HOOK, LONGEST_SLUG
 from compat.site_time import epoch_of
 from runner.core.model import Status
 from runner.core.new_action import check_text, stored_args
-from runner.operations import manage
+from runner.operations import changes
 from runner.operations.actions import Actions, Filter, Page
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ class Lookup:
     def cancel_next(self, wanted: Wanted) -> int | None:
         """Cancels the pending one with the earliest date; one that another took is passed over."""
         while found := self.find(wanted, [Status.PENDING], 1):
-            if manage.cancel(self._database, self._site, [found[0].id]):
+            if changes.cancel(self._database, self._site, [found[0].id]):
                 return found[0].id
         return None
 
     def cancel_all(self, wanted: Wanted) -> int:
         """Cancels every one that is pending now; returns how many."""
         ids = self._actions.ids(wanted.filter([Status.PENDING]), Page(order="id"))
-        return len(manage.cancel(self._database, self._site, ids))
+        return len(changes.cancel(self._database, self._site, ids))
 
 
 def _queued(action: StoredAction) -> QueuedAction:

@@ -1,212 +1,171 @@
-"""Changes that a person or the site's own code makes to actions that wait or are over.
-
-Rows are taken under lock and tested again (compare-and-set), at most MOST of them by one
-transaction; what another changed meanwhile is left alone and not counted.
-"""
+"""What people change, from the shell and from the page: each change has an actor, leaves a line in
+the action's log, and a row in the audit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from compat import action_scheduler as texts
-from compat.schedules import simple
-from compat.site_time import sql_date
-from runner.core.errors import SiteError
-from runner.core.model import Status
-from runner.site import action_queries, identifiers
-from runner.sources.journal import Journal
-from runner.sources.rows import Unreadable, schedule_of
-from runner.storage.queries import Queries, hooks_hex
+from runner.operations import changes
+from runner.operations.audit import Actor, Audit, Entry
+from runner.operations.dead_letters import DeadLetters
+from runner.operations.pauses import Pauses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from compat.args import StoredArgs
+    from runner.operations.pauses import Target
     from runner.site import Site
-    from runner.storage.db import Database, Row, Transaction
+    from runner.storage.db import Database
 
-    Write = Callable[[Transaction, list[int], int], None]
-
-MOST = 1_000
-
-
-def cancel(database: Database, site: Site, ids: Sequence[int], *, why: str = "") -> list[int]:
-    """Cancels those that are pending, each with a log line; returns their ids.
-
-    A claimed row is canceled too: it has not begun, both PHP's runner and ours look at the status
-    again before they begin, and skip it ("action ignored"). The claim stays on the row as
-    history. A running action cannot be canceled. The schedule is left as it is, as in PHP.
-    """
-    change = _canceling(database, site, "cancel", Status.PENDING, why)
-    return _change(database, _queries(database, site), ids, change)
+_NAMED = 12
+"""Ids that the audit names one by one."""
 
 
-def retry(database: Database, site: Site, ids: Sequence[int]) -> list[int]:
-    """Makes those that failed or were canceled pending again, due now, with all their attempts;
-    returns their ids. One of a recurring chain runs once more, outside of its chain."""
-    queries, journal = _queries(database, site), _journal(database, site)
+class Manage:
+    """The changes that one person makes on one site. Without the runner's own tables there is no
+    audit, and what needs them raises SiteError."""
 
-    def write(tx: Transaction, some: list[int], now: int) -> None:
-        tx.execute(
-            queries["retry"],
-            ids=some,
-            schedule=simple(now).to_bytes().decode(),
-            gmt=sql_date(now),
-            parked=texts.parked(sql_date(now)),
-            parked_hooks=hooks_hex(site.installed.hooks if site.installed else ()),
-            local=site.zone.local(now),
-        )
-        journal.write(tx, [(id_, texts.AGAIN) for id_ in some], now)
-        if site.migrated:  # what runs again under its own id must not be replayed as well
-            tx.execute(queries["close_letters"], ids=some)
+    def __init__(self, database: Database, site: Site, actor: Actor) -> None:
+        self._database = database
+        self._site = site
+        self._actor = actor
+        self._audit = Audit(database, site) if site.migrated else None
+        self._together: Entry | None = None
 
-    def was_done(row: Row | None) -> bool:
-        return row is not None and row["status"] == Status.PENDING
+    def run_now(self, ids: Sequence[int]) -> list[int]:
+        """As `changes.run_now`."""
+        with self._entry("run", ids) as entry:
+            return self._counted(entry, changes.run_now(*self._place, ids, why=self._by()))
 
-    allowed = (Status.FAILED, Status.CANCELED)
-    return _change(database, queries, ids, Change(allowed, write, was_done))
+    def retry(self, ids: Sequence[int]) -> list[int]:
+        """As `changes.retry`."""
+        with self._entry("retry", ids) as entry:
+            done = changes.retry(*self._place, ids, why=self._by(), actor=self._actor.name)
+            return self._counted(entry, done)
 
+    def cancel(self, ids: Sequence[int], *, running: bool = False) -> list[int]:
+        """As `changes.cancel`; with `running` those too that a worker of ours runs."""
+        with self._entry("cancel", ids) as entry:
+            done = changes.cancel(*self._place, ids, why=self._by())
+            if running and (left := [id_ for id_ in ids if id_ not in {*done}]):
+                done += changes.cancel_running(*self._place, left, why=self._by())
+            return self._counted(entry, done)
 
-def cancel_running(
-    database: Database, site: Site, ids: Sequence[int], *, why: str = ""
-) -> list[int]:
-    """Cancels those that a worker of ours runs; returns their ids. With its next heartbeat the
-    worker tells the handler (`context.cancelled`); whatever comes of it is not written. Needs the
-    runner's own tables, which tell whose a running action is."""
-    if not site.migrated:
-        return []
-    change = _canceling(database, site, "cancel_running", Status.RUNNING, why)
-    return _change(database, _queries(database, site), ids, replace(change, lock="lock_running"))
+    def delete(self, ids: Sequence[int], *, running: bool = False) -> list[int]:
+        """As `changes.delete`. Their logs go with them: the audit keeps their hooks' names."""
+        hooks = changes.hooks_of(*self._place, ids) if ids and self._audit else []
+        with self._entry("delete", ids, note=", ".join(hooks)) as entry:
+            return self._counted(entry, changes.delete(*self._place, ids, running=running))
 
+    def put_off(self, ids: Sequence[int], at: int, why: str = "") -> list[int]:
+        """As `changes.put_off`, `at` in epoch seconds."""
+        with self._entry("snooze", ids, note=why) as entry:
+            return self._counted(entry, changes.put_off(*self._place, ids, at, why=self._by(why)))
 
-def _canceling(database: Database, site: Site, statement: str, status: Status, why: str) -> Change:
-    """Cancels what has that status, each with a log line."""
-    queries, journal = _queries(database, site), _journal(database, site)
+    def prioritize(self, ids: Sequence[int], priority: int, why: str = "") -> list[int]:
+        """As `changes.prioritize`."""
+        with self._entry("priority", ids, note=f"{priority} {why}".strip()) as entry:
+            done = changes.prioritize(*self._place, ids, priority, why=self._by(why))
+            return self._counted(entry, done)
 
-    def write(tx: Transaction, some: list[int], now: int) -> None:
-        tx.execute(queries[statement], ids=some)
-        journal.write(tx, [(id_, texts.canceled(why)) for id_ in some], now)
+    def replay(self, letter: int, *, args: StoredArgs | None = None) -> int:
+        """As `DeadLetters.replay`: the new action's id."""
+        letters = DeadLetters(*self._place)
+        note = "with other args" if args else ""
+        with self._entry("replay", [letter], of="dead letter", note=note) as entry:
+            new = letters.replay(letter, self._actor.name, args=args)
+            self._counted(entry, [new])
+            return new
 
-    def was_done(row: Row | None) -> bool:
-        return row is not None and row["status"] == Status.CANCELED
+    def discard(self, letter: int, why: str = "") -> None:
+        """As `DeadLetters.discard`."""
+        letters = DeadLetters(*self._place)
+        with self._entry("discard", [letter], of="dead letter", note=why) as entry:
+            letters.discard(letter, self._actor.name, why)
+            self._counted(entry, [letter])
 
-    return Change((status,), write, was_done)
+    def pause(self, target: Target, *, until: int | None, reason: str = "") -> None:
+        """As `Pauses.pause`."""
+        pauses = Pauses(*self._place)
+        with self._entry("pause", [], target=str(target), note=reason) as entry:
+            pauses.pause(target, until=until, reason=reason, actor=self._actor.name)
+            entry.asked = entry.changed = 1
 
+    def resume(self, target: Target) -> bool:
+        """As `Pauses.resume`: whether it was paused."""
+        pauses = Pauses(*self._place)
+        with self._entry("resume", [], target=str(target)) as entry:
+            was = pauses.resume(target)
+            entry.asked, entry.changed = 1, int(was)
+            return was
 
-def put_off(
-    database: Database, site: Site, ids: Sequence[int], at: int, *, why: str = ""
-) -> list[int]:
-    """Puts those off that wait and nobody has claimed, to a moment in epoch seconds; returns their
-    ids. A chain keeps its rhythm. What cannot be read is left as it is."""
-    queries, journal = _queries(database, site), _journal(database, site)
-    date = sql_date(at)
+    @contextmanager
+    def together(self, verb: str, target: str) -> Iterator[Entry]:
+        """What is changed meanwhile is one entry of the audit: many actions, some at a time, or
+        what another module changes."""
+        entry = Entry(verb, target, 0)
+        with self._written(entry):
+            self._together = entry
+            try:
+                yield entry
+            finally:
+                self._together = None
 
-    def write(tx: Transaction, some: list[int], now: int) -> None:
-        for row in tx.query(queries["schedules"], ids=some):
-            tx.later(
-                queries["put_off"],
-                id=row["action_id"],
-                schedule=_put_off(row["schedule"], at),
-                gmt=date,
-                parked=texts.parked(date),
-                local=site.zone.local(at),
-            )
-        journal.write(tx, [(id_, texts.snoozed(why, date)) for id_ in some], now)
+    @property
+    def _place(self) -> tuple[Database, Site]:
+        return self._database, self._site
 
-    def was_done(row: Row | None) -> bool:
-        return row is not None and str(row["due"]) == date
+    def _by(self, why: str = "") -> str:
+        """The reason and the name, for the log."""
+        words = " ".join(why.split())
+        by = f"by {self._actor.name}"
+        return f"{words} ({by})" if words else by
 
-    lock = "lock_waiting_unheld" if site.migrated else "lock_waiting"
-    return _change(database, queries, ids, Change((Status.PENDING,), write, was_done, lock=lock))
+    @contextmanager
+    def _entry(
+        self,
+        verb: str,
+        ids: Sequence[int],
+        *,
+        of: str = "action",
+        target: str = "",
+        note: str = "",
+    ) -> Iterator[Entry]:
+        if self._together:
+            self._together.asked += len(ids)
+            yield self._together
+            return
+        entry = Entry(verb, target or named(ids, of), len(ids), note)
+        with self._written(entry):
+            yield entry
 
+    @contextmanager
+    def _written(self, entry: Entry) -> Iterator[None]:
+        """Before the change and after it, also after one that failed."""
+        if self._audit is None:
+            yield
+            return
+        self._audit.begin(self._actor, entry)
+        try:
+            yield
+        finally:
+            self._audit.end(entry)
 
-def _put_off(text: str | None, at: int) -> str:
-    try:
-        schedule = schedule_of(text)
-    except Unreadable:
-        return text or ""  # the next claim gives it up, and says why
-    return schedule.put_off_to(at).to_bytes().decode(errors="surrogateescape")
-
-
-def prioritize(
-    database: Database, site: Site, ids: Sequence[int], priority: int, *, why: str = ""
-) -> list[int]:
-    """Gives those that wait another priority, 0 (soonest) to 255; returns their ids. Raises
-    SiteError where Action Scheduler's table has none (before 3.6)."""
-    if not site.shape.priority:
-        raise SiteError("this site's Action Scheduler has no priorities (it does from 3.6 on)")
-    queries, journal = _queries(database, site), _journal(database, site)
-
-    def write(tx: Transaction, some: list[int], now: int) -> None:
-        tx.execute(queries["prioritize"], ids=some, priority=priority)
-        journal.write(tx, [(id_, texts.prioritized(priority, why)) for id_ in some], now)
-
-    def was_done(row: Row | None) -> bool:
-        return row is not None and int(row["priority"]) == priority
-
-    return _change(database, queries, ids, Change((Status.PENDING,), write, was_done))
-
-
-def delete(
-    database: Database, site: Site, ids: Sequence[int], *, running: bool = False
-) -> list[int]:
-    """Deletes actions with their logs, whatever their status; returns their ids. One that is
-    running is left alone unless `running`: its worker would find that it lost it."""
-    queries = _queries(database, site)
-
-    def write(tx: Transaction, some: list[int], _now: int) -> None:
-        if site.migrated:
-            tx.execute(queries["delete_attempts"], ids=some)
-            tx.execute(queries["delete_held"], ids=some)
-        tx.execute(queries["delete_logs"], ids=some)
-        tx.execute(queries["delete"], ids=some)
-
-    allowed = None if running else tuple(s for s in Status if s != Status.RUNNING)
-    return _change(database, queries, ids, Change(allowed, write, lambda row: row is None))
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """`allowed` are the statuses that may be changed, None is all. `was_done` tells from a row, or
-    its absence, whether a COMMIT without an answer took place. `lock` reads the rows."""
-
-    allowed: tuple[Status, ...] | None
-    write: Write
-    was_done: Callable[[Row | None], bool]
-    lock: str = "lock"
-
-
-def _change(database: Database, queries: Queries, ids: Sequence[int], change: Change) -> list[int]:
-    changed: list[int] = []
-    ids = list(dict.fromkeys(ids))
-    for begin in range(0, len(ids), MOST):
-        changed += database.unit(_unit(queries[change.lock], ids[begin : begin + MOST], change))
-    return changed
+    @staticmethod
+    def _counted(entry: Entry, done: list[int]) -> list[int]:
+        entry.changed += len(done)
+        return done
 
 
-def _unit(lock: str, ids: Sequence[int], change: Change) -> Callable[[Transaction], list[int]]:
-    tried: list[int] = []
-
-    def once(tx: Transaction) -> list[int]:
-        rows = {row["action_id"]: row for row in tx.query(lock, ids=ids)}
-        if tx.uncertain and tried and all(change.was_done(rows.get(id_)) for id_ in tried):
-            return tried
-        held = [
-            id_
-            for id_ in ids
-            if id_ in rows and (change.allowed is None or rows[id_]["status"] in change.allowed)
-        ]
-        tried[:] = held
-        if held:
-            change.write(tx, held, int(rows[held[0]]["now"]))
-        return held
-
-    return once
+def named(ids: Sequence[int], of: str = "action") -> str:
+    """`action 48211`, `3 actions: 1, 2, 3`."""
+    if len(ids) == 1:
+        return f"{of} {ids[0]}"
+    some = ", ".join(str(id_) for id_ in ids[:_NAMED])
+    more = ", …" if len(ids) > _NAMED else ""
+    return f"{len(ids)} {of}s: {some}{more}"
 
 
-def _queries(database: Database, site: Site) -> Queries:
-    return Queries("manage.sql", database.dialect, identifiers(site, database.dialect))
-
-
-def _journal(database: Database, site: Site) -> Journal:
-    return Journal(action_queries(site, database.dialect), site.zone, site.log_charset)
+__all__ = ["Actor", "Manage", "named"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
+import pymysql
 import pytest
+from support.page import Visitor, make_page
 from support.waiting import until
 
 from compat import schedules
@@ -34,7 +37,9 @@ def gated():
         time.sleep(0.01)
 """
 RUN = ("run", "--handlers", "jobs:handlers")
-FEATURES = "run,work,enqueue,manage,clean,purge,migrate,install,status"
+FEATURES = (
+    "run,work,enqueue,manage,clean,purge,web,accounts,wordpress-sign-in,migrate,install,status"
+)
 
 
 @pytest.fixture
@@ -75,8 +80,9 @@ def test_what_is_printed_is_enough(site, cli, account):
     assert (done.returncode, done.stderr) == (0, "")
     assert site.statuses() == {"complete": 3, "pending": 3}  # the last is the chain's next
     assert len(site.own("attempts")) == 5  # it sees its own tables
+    managing = account("manage", "managing")
     for row in site.rows("actions", "status = 'pending'"):
-        assert cli("action", "cancel", row["action_id"], RUNNER_DSN=running).returncode == 0
+        assert cli("action", "cancel", row["action_id"], RUNNER_DSN=managing).returncode == 0
     site.run("UPDATE wp_actionscheduler_actions SET last_attempt_gmt = '2020-01-01'")
     site.run("INSERT INTO wp_runner_leases VALUES (77, 1, '2020-01-01')")  # of a dead worker
     cleaning = account("clean", "cleaning")
@@ -121,6 +127,48 @@ def test_an_account_that_manages(site, cli, account):
     refused = cli(*RUN, RUNNER_DSN=dsn)
     assert (refused.returncode, "denied" in refused.stderr) == (1, True)
     assert site.statuses() == {"pending": 2}
+
+
+def test_the_pages_account(site, cli, account, server):
+    """What the page shows and does, and signing in, by an account with these rights alone; it reads
+    nothing else of WordPress."""
+    site.migrate()
+    site.load_dump(Path(__file__).parents[1] / "data" / "realsite_users.sql")
+    failed = site.add("sync", at=DUE, status="failed", last_attempt_gmt="2020-01-01")
+    making, opening = account("accounts", "making"), account("web,wordpress-sign-in", "opening")
+    done = cli("web", "user", "add", "bot", "--token", RUNNER_DSN=making)
+    assert done.returncode == 0, done.stderr
+    assert (
+        cli("grants", "verify", "--for", "web,wordpress-sign-in", RUNNER_DSN=opening).returncode
+        == 0
+    )
+
+    class Narrow:
+        dsn = dsns.parse(opening)
+        prefix = site.prefix
+
+    visitor = Visitor(make_page(Narrow(), web_wordpress=True, web_role="admin"))
+    assert visitor.sign_in("admin", "admin").status_code == 303
+    for path in (
+        "/",
+        "/actions",
+        f"/actions/{failed}",
+        "/dead-letters",
+        "/recurring",
+        "/workers",
+        "/audit",
+    ):
+        assert visitor.get(path).status_code == 200, path
+    assert visitor.post(f"/actions/{failed}/retry").status_code == 303
+    assert site.row(failed)["status"] == "pending"
+    sent = {"kind": "hook", "name": "sync"}
+    assert visitor.post("/pauses", sent).status_code == 303
+    assert visitor.post("/sign-out").status_code == 303
+    connection = pymysql.connect(
+        host=server.host, port=server.port, user="opening", password="least", database=site.name
+    )
+    with connection, connection.cursor() as cursor, pytest.raises(pymysql.err.OperationalError):
+        cursor.execute("SELECT user_nicename FROM wp_users")
 
 
 def test_an_account_that_purges(site, cli, account):

@@ -16,7 +16,7 @@ from runner.core.errors import DatabaseError, SiteError
 from runner.core.limits import Limits
 from runner.core.model import Completed, Dead, Settlement
 from runner.core.signals import Stop
-from runner.operations import manage
+from runner.operations import changes
 from runner.operations.cleaner import Cleaner
 from runner.site import discover
 from runner.storage.db import Conflict
@@ -183,7 +183,7 @@ class Meanwhile(Cut):
             raise
 
 
-@pytest.mark.parametrize("verb", [manage.cancel, manage.delete])
+@pytest.mark.parametrize("verb", [changes.cancel, changes.delete])
 def test_what_began_before_the_second_try_is_not_called_done(work, site, verb):
     """The COMMIT was lost and did not take place, and a runner began the action: it is neither
     canceled nor deleted, and nobody says so."""

@@ -9,7 +9,7 @@ from support.engine import Engine
 
 from runner import Fail, Handlers, RetryPolicy
 from runner.core.installed import Installed
-from runner.operations import manage
+from runner.operations import changes
 from runner.operations.dead_letters import DeadLetters
 from runner.operations.explain import Work, explain
 from runner.operations.pauses import Pauses, Target
@@ -265,7 +265,7 @@ def failed_elsewhere(case):
 
 def canceled(case):
     action = case.add()
-    manage.cancel(*case.found(), [action], why="by ann")
+    changes.cancel(*case.found(), [action], why="by ann")
     return action, "canceled", "it is canceled: action canceled via Python runner: by ann."
 
 
@@ -292,7 +292,7 @@ def chain(case):
 
 def chain_stopped(case):
     action = case.add(schedule=RECURRING)
-    manage.cancel(*case.found(), [action])
+    changes.cancel(*case.found(), [action])
     return action, "chain.stopped", "its chain has stopped: no next action is pending."
 
 

@@ -10,7 +10,7 @@ from compat.args import store
 from runner import Fail, Handlers, RetryPolicy
 from runner.core.errors import RunnerError, SiteError
 from runner.core.model import Attempt, Dead, HandlerFailure, Settlement
-from runner.operations import manage
+from runner.operations import changes
 from runner.operations.dead_letters import Closed, DeadLetters, Wanted
 from runner.site import discover
 
@@ -208,7 +208,7 @@ def test_an_action_that_is_retried_by_hand_closes_its_letter(site, server, engin
     action = site.add("boom", [42], at=NOW - 60)
     run(engine, server)
     found = letters(engine)
-    manage.retry(found._database, found._site, [action])
+    changes.retry(found._database, found._site, [action])
     with pytest.raises(Closed, match=f"as action {action}"):
         found.replay(1, "anna")
 

@@ -17,7 +17,7 @@ from support.waiting import until
 from compat import schedules
 from runner import EnqueueError, NewAction, Queue
 from runner.demo import shop
-from runner.operations import manage
+from runner.operations import changes
 
 NOW = 1_795_413_900  # 2026-11-23 06:05:00 UTC
 ACTIONS = "wp_actionscheduler_actions"
@@ -226,7 +226,7 @@ def test_all_are_canceled_as_in_php(queue, site, name, wanted):
 
 def test_more_than_one_statement_cancels(queue, site, monkeypatch):
     """Some at a time, until none is left; each has its line."""
-    monkeypatch.setattr(manage, "MOST", 7)
+    monkeypatch.setattr(changes, "MOST", 7)
     queue.many(NewAction("h", [n]) for n in range(30))
     assert queue.cancel_all("h") == 30
     assert site.statuses() == {"canceled": 30}
@@ -239,13 +239,13 @@ def test_only_pending_ones_are_canceled(queue, site):
     queue.many(NewAction("h", [n]) for n in range(6))
     for number, status in enumerate(statuses, 1):
         site.run(f"UPDATE {ACTIONS} SET status = %s WHERE action_id = %s", (status, number))
-    done = manage.cancel(
+    done = changes.cancel(
         queue._database, queue._lookup._site, [6, 5, 4, 3, 2, 1, 99, 1], why="not wanted"
     )
     assert sorted(done) == [1, 6]
     assert site.logs(6)[-1] == "action canceled via Python runner: not wanted"
     assert [len(site.logs(n)) for n in range(1, 7)] == [2, 1, 1, 1, 1, 2]
-    assert manage.cancel(queue._database, queue._lookup._site, []) == []
+    assert changes.cancel(queue._database, queue._lookup._site, []) == []
 
 
 def test_a_claimed_one_is_canceled_and_its_worker_skips_it(queue, site, server, clock):
@@ -290,22 +290,22 @@ def test_deleting_takes_the_logs_along(queue, site):
     queue.many(NewAction("h", [n]) for n in range(4))
     site.run(f"UPDATE {ACTIONS} SET status = 'in-progress' WHERE action_id = 2")
     site.run(f"UPDATE {ACTIONS} SET status = 'complete' WHERE action_id = 3")
-    assert sorted(manage.delete(queue._database, queue._lookup._site, [1, 2, 3, 77])) == [1, 3]
+    assert sorted(changes.delete(queue._database, queue._lookup._site, [1, 2, 3, 77])) == [1, 3]
     assert [row["action_id"] for row in site.rows()] == ["2", "4"]
     assert [row["action_id"] for row in site.rows("logs")] == ["2", "4"]
-    assert manage.delete(queue._database, queue._lookup._site, []) == []
+    assert changes.delete(queue._database, queue._lookup._site, []) == []
 
 
-@pytest.mark.parametrize("verb", [manage.cancel, manage.delete])
+@pytest.mark.parametrize("verb", [changes.cancel, changes.delete])
 def test_a_commit_without_an_answer_is_told_as_done(queue, site, verb):
     """What the lost answer was about is done once, and told."""
     queue.many(NewAction("h", [n]) for n in range(3))
     Cut(queue._database, after=True)
     assert verb(queue._database, queue._lookup._site, [1, 2]) == [1, 2]
     assert [log for log in site.logs(1) if log != "action created"] == (
-        ["action canceled"] if verb is manage.cancel else []
+        ["action canceled"] if verb is changes.cancel else []
     )
-    assert len(site.rows()) == (3 if verb is manage.cancel else 1)
+    assert len(site.rows()) == (3 if verb is changes.cancel else 1)
 
 
 def test_the_same_on_sqlite(tmp_path):
@@ -319,6 +319,6 @@ def test_the_same_on_sqlite(tmp_path):
         assert {action.id for action in queue.list(group="G")} == {late, soon}
         assert queue.cancel("h", {"a": 1}) == soon
         assert queue.cancel_all("demo_send_mail", group="demo") == 80
-        assert manage.delete(queue._database, queue._lookup._site, [soon, late]) == [soon, late]
+        assert changes.delete(queue._database, queue._lookup._site, [soon, late]) == [soon, late]
         assert not queue.has("h")
         assert len(queue.list(status="canceled", limit=1000)) == 80

@@ -9,7 +9,15 @@ import pytest
 from compat import schedules
 from runner.cli import output, visible
 from runner.cli.action.fields import schedule_text
-from runner.cli.output import cell, chosen_fields, print_item, print_rows, table, width
+from runner.cli.output import (
+    cell,
+    chosen_fields,
+    print_item,
+    print_rows,
+    table,
+    width,
+    write_csv,
+)
 from runner.core.errors import UsageError
 
 EVIL = "a\x1b]0;x\x07\x9b2J\r\n\t\x00\u202e\u200d\ud83d"
@@ -79,10 +87,10 @@ def test_json_is_exact(capsys):
 
 def test_csv_is_read_back(capsys):
     """Quotes and commas survive; nothing is empty text."""
-    rows = [{"a": 'say "x", y', "b": None}, {"a": "=1+1", "b": 5}]
+    rows = [{"a": 'say "x", y', "b": None}, {"a": "1+1", "b": 5}]
     print_rows(rows, ("a", "b"), "csv", bare=False)
     shown = capsys.readouterr().out
-    assert [*csv.reader(io.StringIO(shown))] == [["a", "b"], ['say "x", y', ""], ["=1+1", "5"]]
+    assert [*csv.reader(io.StringIO(shown))] == [["a", "b"], ['say "x", y', ""], ["1+1", "5"]]
 
 
 def test_one_field_alone_has_no_heading(capsys):
@@ -162,3 +170,13 @@ def test_no_value_is_empty_text():
     """None in a table is a blank."""
     assert cell(None) == ""
     assert cell([]) == "[]"
+
+
+@pytest.mark.parametrize(
+    "text", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", '=HYPERLINK("x")']
+)
+def test_a_csv_cell_is_no_formula(text, capsys):
+    """A spreadsheet shows it; numbers stay numbers."""
+    write_csv(["hook", "n"], [[text, -5]])
+    (_, row) = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert row == [f"'{text}", "-5"]

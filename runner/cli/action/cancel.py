@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,12 +13,8 @@ from runner.cli.actor import actor_name, actor_option
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import RunnerError, UsageError
 from runner.core.model import Status
-from runner.operations import manage
 from runner.operations.actions import Actions, Filter, Page
-
-if TYPE_CHECKING:
-    from runner.site import Site
-    from runner.storage.db import Database
+from runner.operations.manage import Actor, Manage
 
 EPILOG = """\b
 Examples:
@@ -78,27 +74,24 @@ def command(
     )
     app = site_app(flags)
     with app.open() as (database, site):
+        manage = Manage(database, site, Actor(actor_name(actor)))
         if by_id:
-            why = f"by {actor_name(actor)}" if actor else ""
-            done = manage.cancel(database, site, ids, why=why)
-            if running:
-                left = [id_ for id_ in ids if id_ not in done]
-                done += manage.cancel_running(database, site, left, why=why)
+            done = manage.cancel(ids, running=running)
             only = "pending actions can be canceled"
             if running:
                 only = "pending actions can be canceled, and those that Python's runner runs"
             return told(database, site, ids, done, did="canceled", only=only)
-        return _cancel_matches(database, site, wanted, yes=yes)
+        return _cancel_matches(Actions(database, site), manage, wanted, yes=yes)
 
 
-def _cancel_matches(database: Database, site: Site, wanted: Filter, *, yes: bool) -> int:
-    ids = Actions(database, site).ids(wanted, Page(order="id"))
+def _cancel_matches(actions: Actions, manage: Manage, wanted: Filter, *, yes: bool) -> int:
+    ids = actions.ids(wanted, Page(order="id"))
     if len(ids) > 1 and not yes and not _agreed(len(ids)):
         raise RunnerError("nothing was canceled")
     if not ids:
         click.echo("no pending action matches")
         return 0
-    canceled = manage.cancel(database, site, ids)
+    canceled = manage.cancel(ids)
     click.echo(_sentence(len(canceled)))
     if missed := len(ids) - len(canceled):
         raise RunnerError(f"{missed} of them began or ended meanwhile")

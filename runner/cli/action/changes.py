@@ -33,9 +33,3 @@ def told(
     if done:
         click.echo(f"{did} {len(done)} action{'' if len(done) == 1 else 's'}")
     return 1 if left else 0
-
-
-def by_whom(actor: str, why: str) -> str:
-    """The reason and the name, for the log."""
-    words = " ".join(why.split())
-    return f"{words} (by {actor})" if words else f"by {actor}"

@@ -9,10 +9,11 @@ import click
 from runner.cli import complain
 from runner.cli.action.fields import schedule_text
 from runner.cli.action.inputs import number_of
+from runner.cli.actor import actor_name, actor_option
 from runner.cli.options import settings_options, site_app
 from runner.core.model import Status
-from runner.operations import manage
 from runner.operations.actions import Actions
+from runner.operations.manage import Actor, Manage
 
 if TYPE_CHECKING:
     from runner.operations.actions import StoredAction
@@ -28,7 +29,8 @@ Examples:
 @settings_options("database")
 @click.argument("numbers", metavar="ID...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Also one that is in progress: a run may be at it.")
-def command(*, numbers: tuple[str, ...], force: bool, **flags: Any) -> int:
+@actor_option
+def command(*, numbers: tuple[str, ...], force: bool, actor: str | None, **flags: Any) -> int:
     """Delete actions and their logs, whatever their status.
 
     An action in progress is refused without --force. With a pending recurring action its chain
@@ -38,7 +40,8 @@ def command(*, numbers: tuple[str, ...], force: bool, **flags: Any) -> int:
     app = site_app(flags)
     with app.open() as (database, site):
         found = {action.id: action for action in Actions(database, site).read(ids)}
-        deleted = set(manage.delete(database, site, ids, running=force))
+        manage = Manage(database, site, Actor(actor_name(actor)))
+        deleted = set(manage.delete(ids, running=force))
     for id_ in ids:
         if id_ in deleted:
             click.echo(f"deleted action {id_}{_consequence(found.get(id_))}")

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from compat.action_scheduler import PRIORITIES
-from runner.cli.action.changes import by_whom, told
+from runner.cli.action.changes import told
 from runner.cli.action.inputs import number_of
 from runner.cli.actor import actor_name, actor_option
 from runner.cli.options import settings_options, site_app
-from runner.operations import manage
+from runner.operations.manage import Actor, Manage
 
 EPILOG = """\b
 Examples:
@@ -39,7 +39,6 @@ def command(
     """Let pending actions come sooner than others that are due, or later."""
     ids = list(dict.fromkeys(number_of(text) for text in numbers))
     with site_app(flags).open() as (database, site):
-        reason = by_whom(actor_name(actor), why)
-        done = manage.prioritize(database, site, ids, priority, why=reason)
+        done = Manage(database, site, Actor(actor_name(actor))).prioritize(ids, priority, why)
         only = "pending actions have a turn to come"
         return told(database, site, ids, done, did=f"gave priority {priority} to", only=only)

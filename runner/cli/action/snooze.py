@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from compat.site_time import ZERO, sql_date
-from runner.cli.action.changes import by_whom, told
+from runner.cli.action.changes import told
 from runner.cli.action.inputs import number_of
 from runner.cli.actor import actor_name, actor_option
 from runner.cli.moments import moment, span
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import UsageError
-from runner.operations import manage
 from runner.operations.actions import Actions
+from runner.operations.manage import Actor, Manage
 
 EPILOG = """\b
 Examples:
@@ -52,6 +52,6 @@ def command(
             raise UsageError("--for or --until is not later than now: nothing was put off")
         if sql_date(at) == ZERO:
             raise UsageError("--for ends after the year 9999: nothing was put off")
-        done = manage.put_off(database, site, ids, at, why=by_whom(actor_name(actor), why))
+        done = Manage(database, site, Actor(actor_name(actor))).put_off(ids, at, why)
         only = "pending actions that nobody has claimed can be put off"
         return told(database, site, ids, done, did="put off", only=only)

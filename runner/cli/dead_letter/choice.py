@@ -83,6 +83,15 @@ def ids_or_filter(
     return tuple(dict.fromkeys(number_of(text, "dead letter's id") for text in numbers))
 
 
+def chosen(ids: tuple[int, ...] | None, options: dict[str, Any]) -> str:
+    """Which letters are meant, for the audit."""
+    if ids is not None:
+        return f"dead letter{'' if len(ids) == 1 else 's'} {', '.join(str(id_) for id_ in ids)}"
+    names = ("hook", "group", "error", "since", "before")
+    said = [f"{name} {options[name]}" for name in names if options[name] is not None]
+    return f"dead letters: {', '.join(said) or 'all'}"
+
+
 def agreed(count: int, what: str, *, yes: bool) -> None:
     """Asks a person before many letters are changed. Raises RunnerError without an agreement."""
     many = f"{count} dead letter{'' if count == 1 else 's'}"

@@ -8,11 +8,18 @@ import click
 
 from runner.cli import complain
 from runner.cli.actor import actor_name, actor_option
-from runner.cli.dead_letter.choice import agreed, filter_options, ids_or_filter, wanted_by
+from runner.cli.dead_letter.choice import (
+    agreed,
+    chosen,
+    filter_options,
+    ids_or_filter,
+    wanted_by,
+)
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import DatabaseError, RunnerError
 from runner.operations.actions import Actions
 from runner.operations.dead_letters import DeadLetters
+from runner.operations.manage import Actor, Manage
 
 EPILOG = """\b
 Examples:
@@ -49,15 +56,17 @@ def command(
         wanted = wanted_by(options, Actions(database, site).now()) if ids is None else None
         if wanted is not None:
             agreed(letters.count(wanted), "discard", yes=yes)
-        for some in [ids] if wanted is None else letters.walk(wanted):
-            for id_ in some or ():
-                try:
-                    letters.discard(id_, actor_name(actor), why)
-                    done += 1
-                except DatabaseError:
-                    raise
-                except RunnerError as error:
-                    complain(str(error))
-                    refused += 1
+        manage = Manage(database, site, Actor(actor_name(actor)))
+        with manage.together("discard", chosen(ids, options)):
+            for some in [ids] if wanted is None else letters.walk(wanted):
+                for id_ in some or ():
+                    try:
+                        manage.discard(id_, why)
+                        done += 1
+                    except DatabaseError:
+                        raise
+                    except RunnerError as error:
+                        complain(str(error))
+                        refused += 1
     click.echo(f"discarded {done} dead letter{'' if done == 1 else 's'}")
     return int(bool(refused))

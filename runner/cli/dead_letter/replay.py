@@ -12,7 +12,13 @@ import click
 from compat.args import ArgsError, decode, store
 from runner.cli import complain, printable
 from runner.cli.actor import actor_name, actor_option
-from runner.cli.dead_letter.choice import agreed, filter_options, ids_or_filter, wanted_by
+from runner.cli.dead_letter.choice import (
+    agreed,
+    chosen,
+    filter_options,
+    ids_or_filter,
+    wanted_by,
+)
 from runner.cli.options import make_app, resolved, settings_options
 from runner.cli.progress import Bar
 from runner.core.errors import DatabaseError, RunnerError, UsageError
@@ -22,6 +28,7 @@ from runner.core.signals import Stop
 from runner.handlers.binding import Unbound
 from runner.operations.actions import Actions
 from runner.operations.dead_letters import DEAD, DeadLetters, Wanted
+from runner.operations.manage import Actor, Manage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,12 +99,16 @@ def command(
         agreed(total, "replay", yes=yes or bool(ids))
         say = _Say(as_json=as_json, quiet=quiet, each=bool(ids))
         limits = Limits(app.clock, stop)
-        with Bar(shown=not (quiet or as_json)) as bar:
+        manage = Manage(database, site, Actor(actor_name(actor)))
+        with (
+            manage.together("replay", chosen(ids, options)),
+            Bar(shown=not (quiet or as_json)) as bar,
+        ):
             bar.begin(total)
             for id_ in _ids(letters, wanted):
                 if limits.reached():
                     break
-                say.one(id_, partial(letters.replay, id_, actor_name(actor), args=args))
+                say.one(id_, partial(manage.replay, id_, args=args))
                 bar.update()
                 limits.rest(interval)
         say.all(total, cut=bool(stop.asked))

@@ -19,8 +19,9 @@ Examples:
 \b
 What an account may be for: {", ".join(FEATURES)}.
 Nothing is asked of the database. Where the statements are run, the tables must be there, but for
-those that CREATE is granted on (`migrate`, `install`): else `runner migrate` comes first. Canceling
-and retrying single actions want what `run` has, deleting them what `clean` has.
+those that CREATE is granted on (`migrate`, `install`): else `runner migrate` comes first. The page
+has `web`, with `wordpress-sign-in` where people sign in with their WordPress accounts (in a network
+of sites both tables have the network's prefix); `accounts` is for `runner web user`.
 """
 
 

@@ -24,8 +24,8 @@ WHERE action_id IN (:ids) AND (status = 'canceled' OR (status = 'in-progress' AN
   OR EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)))) {lock}
 
 -- name: schedules
--- Of actions that are to be put off.
-SELECT action_id, schedule FROM {actions} WHERE action_id IN (:ids)
+-- Of actions that are to be put off, with the dates they have.
+SELECT action_id, schedule, {true_date} AS due FROM {actions} WHERE action_id IN (:ids)
 
 -- name: put_off
 -- Due later, parked or not as before.
@@ -63,12 +63,21 @@ WHERE action_id IN (:ids)
 -- name: close_letters
 -- An action that runs again under its own id needs no replay of its dead letter.
 UPDATE {dead_letters} SET status = 'replayed', reprocessed_at = UTC_TIMESTAMP(),
-  replayed_as = action_id, note = 'runner action retry'
+  replayed_as = action_id,
+  reprocessed_by = :actor, note = 'retry'
 WHERE action_id IN (:ids) AND status = 'dead'
+
+-- name: hooks_of
+-- Of actions that are about to go.
+SELECT DISTINCT hook FROM {actions} WHERE action_id IN (:ids) ORDER BY hook LIMIT 10
 
 -- name: delete_attempts
 -- What the runner recorded of them, where it has its own tables.
 DELETE FROM {attempts} WHERE action_id IN (:ids)
+
+-- name: delete_failures
+-- And what was said by those that failed.
+DELETE FROM {failures} WHERE action_id IN (:ids)
 
 -- name: delete_held
 -- Nobody holds them any more: a worker finds that it lost them.
@@ -81,6 +90,14 @@ SELECT attempt_id FROM {attempts} WHERE ended_at <= :cutoff ORDER BY ended_at LI
 -- name: forget_attempts
 -- They go.
 DELETE FROM {attempts} WHERE attempt_id IN (:ids)
+
+-- name: forget_failures
+-- What was said long ago goes, some at a time.
+DELETE FROM {failures} WHERE ended_at <= :cutoff ORDER BY ended_at LIMIT :limit
+
+-- name: forget_failures@sqlite
+-- The same for SQLite, which deletes all at once.
+DELETE FROM {failures} WHERE ended_at <= :cutoff AND :limit > 0
 
 -- name: delete_logs
 -- Their story goes first.
