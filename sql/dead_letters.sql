@@ -19,8 +19,8 @@ SELECT id FROM {dead_letters} WHERE id > :after AND id <= :last AND (/*where*/)
 ORDER BY id LIMIT :limit
 
 -- name: newest
--- The newest letters that match, the newest first.
-SELECT id FROM {dead_letters} WHERE (/*where*/) ORDER BY id DESC LIMIT :limit
+-- The newest letters that match, the newest first, from a place on.
+SELECT id FROM {dead_letters} WHERE (/*where*/) AND id < :below ORDER BY id DESC LIMIT :limit
 
 -- name: last
 -- The newest letter of all: what is added later is not meant.

@@ -3,21 +3,17 @@
 -- name: row
 -- The action as it stands, with its true date.
 SELECT a.action_id, a.hook, a.status, {priority} AS priority, a.args, a.extended_args, a.schedule,
-  a.attempts, a.claim_id, a.group_id, g.slug, a.scheduled_date_gmt, {true_date} AS due,
-  a.last_attempt_gmt, UNIX_TIMESTAMP() AS now
+  a.attempts, a.claim_id, a.group_id, g.slug, a.scheduled_date_gmt, a.scheduled_date_local,
+  {true_date} AS due, a.last_attempt_gmt, UNIX_TIMESTAMP() AS now
 FROM {actions} AS a LEFT JOIN {groups} AS g ON g.group_id = a.group_id
 WHERE a.action_id = :id
 
 -- name: holders
--- Whose claim it is, by the runner's own tables.
+-- Whose claim it is, by the runner's own tables: the row's own, or the one that holds it parked.
 SELECT l.claim_id, w.host, w.pid, w.queue, w.seen_at, l.expires_at,
   CASE WHEN l.expires_at > UTC_TIMESTAMP() THEN 1 ELSE 0 END AS alive
 FROM {leases} AS l LEFT JOIN {workers} AS w ON w.worker_id = l.worker_id
-WHERE l.claim_id IN (:claims)
-
--- name: held
--- The claim that holds it, if it is a parked one.
-SELECT claim_id FROM {held} WHERE action_id = :id
+WHERE l.claim_id = :claim OR l.claim_id = (SELECT claim_id FROM {held} WHERE action_id = :id)
 
 -- name: workers
 -- Who works, or did.

@@ -17,6 +17,32 @@ FROM {actions}
 WHERE status = 'pending' AND (scheduled_date_gmt <= UTC_TIMESTAMP()
   OR (scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}))
 
+-- name: counts_of
+-- The same of one status, counted no further than :most.
+SELECT :status AS status, COUNT(*) AS actions,
+  SUM(CASE WHEN HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END) AS ours,
+  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {moved} THEN 1 ELSE 0 END) AS parked,
+  SUM(CASE WHEN scheduled_date_gmt >= '2800-01-01' AND {moved} AND HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END)
+    AS ours_parked
+FROM (SELECT hook, scheduled_date_gmt, scheduled_date_local FROM {actions}
+  WHERE status = :status LIMIT :most) AS some
+
+-- name: due_to
+-- What should be running by now, counted no further than :most; the oldest are counted first.
+SELECT COUNT(*) AS actions, SUM(CASE WHEN HEX(hook) IN (:hooks_hex) THEN 1 ELSE 0 END) AS ours,
+  MIN(CASE WHEN scheduled_date_gmt > '0001-01-01' THEN {true_date} END) AS oldest,
+  MAX(UNIX_TIMESTAMP()) AS now
+FROM (SELECT * FROM (
+    SELECT * FROM (SELECT hook, scheduled_date_gmt, scheduled_date_local FROM {actions}
+      WHERE status = 'pending' AND scheduled_date_gmt <= UTC_TIMESTAMP()
+      ORDER BY scheduled_date_gmt LIMIT :most) AS plain
+    UNION ALL
+    SELECT * FROM (SELECT hook, scheduled_date_gmt, scheduled_date_local FROM {actions}
+      WHERE status = 'pending' AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now}
+        AND {moved} ORDER BY scheduled_date_gmt LIMIT :most) AS parked
+  ) AS due LIMIT :most
+) AS some
+
 -- name: due_of_hooks
 -- How many actions a run has before it.
 SELECT COUNT(*) AS actions FROM {actions}

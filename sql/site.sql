@@ -86,6 +86,10 @@ SELECT GET_LOCK(:lock, 0) AS taken
 -- What a caller's connection is: its database, and the modes that it will get back.
 SELECT DATABASE() AS place, @@SESSION.sql_mode AS modes
 
+-- name: time_limit
+-- For who waits at a browser.
+SET SESSION {limit}
+
 -- name: session_modes
 -- Zero dates are the default of Action Scheduler's columns, so they must be allowed.
 SET SESSION sql_mode = :modes

@@ -9,7 +9,8 @@ RunnerError                 the runner cannot do its work (exit 1); the text is 
 ├── DatabaseError           the database said no
 │   ├── DatabaseGone        the connection is lost and did not come back
 │   ├── Denied              the account lacks a right
-│   └── TooBusy             deadlocks or lock waits, again and again
+│   ├── TooBusy             deadlocks or lock waits, again and again
+│   └── TookTooLong         a look was ended at its time limit
 ├── SiteError               the site's tables cannot be used
 ├── HandlerError            a handler module or registration is wrong
 │   └── NotReady            no handler can be called now; a later try may be able to
@@ -74,6 +75,10 @@ class Denied(DatabaseError):
 
 class TooBusy(DatabaseError):
     """Others held what was wanted, again and again."""
+
+
+class TookTooLong(DatabaseError):
+    """A statement would have taken longer than it may: nothing was read or written by it."""
 
 
 class SiteError(RunnerError):

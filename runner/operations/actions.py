@@ -148,7 +148,7 @@ class Actions:
             chunk = ids[start : start + CHUNK]
             rows = self._database.query(self._queries["whole_rows"], ids=chunk)
             found = {row["action_id"]: row for row in rows}
-            yield from (_stored(found[id_]) for id_ in chunk if id_ in found)
+            yield from (stored(found[id_]) for id_ in chunk if id_ in found)
 
     def logs(self, ids: Sequence[int]) -> dict[int, list[LogEntry]]:
         """The log of each of these ids, oldest line first."""
@@ -196,7 +196,8 @@ def _walks_hook(wanted: Filter, page: Page) -> bool:
     return one_range and wanted.args is None and page.order == "date" and not page.stable
 
 
-def _stored(row: Row) -> StoredAction:
+def stored(row: Row) -> StoredAction:
+    """What a row holds, with all columns that are read here."""
     problems = []
     args: Any = row["extended_args"] or row["args"]
     try:

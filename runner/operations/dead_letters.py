@@ -93,11 +93,12 @@ class DeadLetters:
         text = self._queries["how_many"].replace("/*where*/", where)
         return int(self._database.query(text, limit=at_most, **values)[0]["letters"])
 
-    def newest(self, wanted: Wanted, limit: int) -> list[Head]:
-        """The newest that match, the newest first."""
+    def newest(self, wanted: Wanted, limit: int, before: int | None = None) -> list[Head]:
+        """The newest that match, the newest first; with `before`, of those older than that id."""
         where, values = self._where(wanted)
         text = self._queries["newest"].replace("/*where*/", where)
-        rows = self._database.query(text, limit=limit, **values)
+        below = ALL if before is None else before
+        rows = self._database.query(text, limit=limit, below=below, **values)
         found = {head.id: head for head in self.heads([row["id"] for row in rows])}
         return [found[row["id"]] for row in rows if row["id"] in found]
 

@@ -21,7 +21,7 @@ from runner.sources.rows import Unreadable, schedule_of, stored_args
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from runner.core.pauses import Pause
     from runner.handlers.registry import Handlers
@@ -57,13 +57,38 @@ class Work:
     excluded: tuple[str, ...] = ()
 
 
-def explain(database: Database, site: Site, work: Work, id_: int) -> tuple[Cause, ...]:
-    """All causes that hold, the first the one that matters. Empty where there is no such action."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What somebody has read already, so that it is not asked for again; None is not known.
+
+    `paused` says whether anything is, `working` whether a daemon is at work; `letters` are those of
+    the action and the one that it replays, the oldest first."""
+
+    last_line: str | None = None
+    paused: bool | None = None
+    working: bool = False
+    letters: Sequence[Row] | None = None
+
+
+def row_of(database: Database, site: Site, id_: int) -> Row | None:
+    """The action as `explain` sees it."""
     queries = Queries("explain.sql", database.dialect, identifiers(site, database.dialect))
     rows = database.query(queries["row"], id=id_)
-    if not rows:
-        return ()
-    story = _Story(database, site, work, queries, rows[0])
+    return rows[0] if rows else None
+
+
+def explain(database: Database, site: Site, work: Work, id_: int) -> tuple[Cause, ...]:
+    """All causes that hold, the first the one that matters. Empty where there is no such action."""
+    row = row_of(database, site, id_)
+    return () if row is None else explain_row(database, site, work, row, Known())
+
+
+def explain_row(
+    database: Database, site: Site, work: Work, row: Row, known: Known
+) -> tuple[Cause, ...]:
+    """The same of a row that `row_of` gave."""
+    queries = Queries("explain.sql", database.dialect, identifiers(site, database.dialect))
+    story = _Story(database, site, work, queries, row, known=known)
     told = _BY_STATUS.get(story.status, (_strange,))
     return tuple(cause for why in told for cause in why(story))
 
@@ -72,8 +97,16 @@ class _Story:
     """One action, and what is asked about it when it matters."""
 
     def __init__(
-        self, database: Database, site: Site, work: Work, queries: Queries, row: Row
+        self,
+        database: Database,
+        site: Site,
+        work: Work,
+        queries: Queries,
+        row: Row,
+        *,
+        known: Known,
     ) -> None:
+        self.known = known
         self.site = site
         self.work = work
         self.row = row
@@ -121,18 +154,32 @@ class _Story:
         """The lease of the claim that has it."""
         if not self.site.migrated:
             return None
-        claims = [int(row["claim_id"]) for row in self.ask("held", id=self.id)]
-        claims += [int(self.row["claim_id"])] if self.row["claim_id"] else []
-        rows = self.ask("holders", claims=claims) if claims else []
+        rows = self.ask("holders", id=self.id, claim=int(self.row["claim_id"]))
         return rows[0] if rows else None
 
     @cached_property
     def pauses(self) -> list[Pause]:
-        if not self.site.migrated:
+        if not self.site.migrated or self.known.paused is False:
             return []
         named = {(EVERYTHING, ""), (HOOK, self.hook), (GROUP, self.group)}
         found = Pauses(self._database, self.site).list()
         return [pause for pause in found if (pause.kind, pause.name) in named]
+
+    def letters(self) -> Sequence[Row]:
+        """Its newest dead letter, in a list."""
+        if self.known.letters is None:
+            return self.ask("letter", id=self.id)
+        return [row for row in self.known.letters if row["action_id"] == self.id][-1:]
+
+    def replay_of(self) -> Sequence[Row]:
+        """The letter that it is a replay of, in a list."""
+        if self.known.letters is None:
+            return self.ask("replay_of", id=self.id)
+        return [
+            row
+            for row in self.known.letters
+            if row["replayed_as"] == self.id and row["action_id"] != self.id
+        ][:1]
 
     @cached_property
     def throttle(self) -> Throttle:
@@ -140,6 +187,8 @@ class _Story:
 
     @cached_property
     def last_line(self) -> str:
+        if self.known.last_line is not None:
+            return self.known.last_line
         rows = self.ask("last_line", id=self.id)
         return str(rows[0]["message"]) if rows else ""
 
@@ -273,6 +322,8 @@ def _nobody(story: _Story) -> Iterator[Cause]:
     """Of Python's hooks, when no daemon is at work."""
     if not (story.is_ours and story.site.migrated):
         return
+    if story.known.working:
+        return
     rows = story.ask("workers")
     silent = [int(row["now"]) - (epoch_of(row["seen_at"]) or 0) for row in rows]
     if any(seconds <= ALIVE for seconds in silent):
@@ -313,14 +364,14 @@ def _complete(story: _Story) -> Iterator[Cause]:
     times = f"{story.row['attempts']} attempt{'' if int(story.row['attempts']) == 1 else 's'}"
     yield Cause("complete", f"it is complete since {story.row['last_attempt_gmt']} UTC, {times}.")
     if story.site.migrated:
-        for row in story.ask("replay_of", id=story.id):
+        for row in story.replay_of():
             text = f"it was a replay of dead letter {row['id']} (action {row['action_id']})."
             yield Cause("replay", text)
 
 
 def _failed(story: _Story) -> Iterator[Cause]:
     text = f"it failed for good: {story.last_line or 'its log says nothing'}."
-    letters = story.ask("letter", id=story.id) if story.site.migrated else []
+    letters = story.letters() if story.site.migrated else []
     if not letters:
         yield Cause("failed", text, f"`runner action retry {story.id}` runs it again.")
         return

@@ -18,3 +18,14 @@ def driver_of(dsn: Dsn, table: str, *, for_handlers: bool = False) -> Driver:
     from runner.storage import mysql  # noqa: PLC0415  one driver a process
 
     return mysql.ForHandlers(dsn, table) if for_handlers else mysql.MySQL(dsn, table)
+
+
+def driver_of_page(dsn: Dsn, table: str, seconds: float) -> Driver:
+    """The same for who waits at a browser: no statement takes longer than that."""
+    if dsn.dialect == "sqlite":
+        from runner.storage.sqlite import ForThePage as OnFile  # noqa: PLC0415  as above
+
+        return OnFile(dsn.database, seconds)
+    from runner.storage.mysql import ForThePage  # noqa: PLC0415  as above
+
+    return ForThePage(dsn, table, seconds)

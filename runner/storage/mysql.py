@@ -12,7 +12,14 @@ import pymysql
 from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE, SERVER_STATUS
 from pymysql.converters import conversions
 
-from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, Denied, EnqueueError
+from runner.core.errors import (
+    ConfigError,
+    DatabaseError,
+    DatabaseGone,
+    Denied,
+    EnqueueError,
+    TookTooLong,
+)
 from runner.storage.borrowed import NO_TRANSACTION
 from runner.storage.db import (
     Conflict,
@@ -36,14 +43,18 @@ ANSWER_TIMEOUT = 60
 """Seconds to wait for the answer to a statement: a stopped server must not stop the kill of a
 handler that is over its limit. Longer than the session's lock wait."""
 
+_GRACE = 1.0
+"""Seconds that a server has for ending what is over its time."""
+
 _MODES = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 """Strict, but for zero dates (as in `session` of site.sql)."""
 
 _SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
 _LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
+_INTERRUPTED = (1317, 1969, 3024)
 _MEANINGS: dict[int, type[Exception]] = {
     **dict.fromkeys((1020, 1205, 1213, 1467, 3058), Conflict),
-    **dict.fromkeys((1317, 1969, 3024), Conflict),  # interrupted
+    **dict.fromkeys(_INTERRUPTED, Conflict),
     ER.BAD_NULL_ERROR: Unmatched,
     ER.PARSE_ERROR: NotUnderstood,
     ER.SP_DOES_NOT_EXIST: TransactionEnded,
@@ -239,6 +250,34 @@ class ForHandlers(MySQL):
 
     conversions = conversions
     answer_timeout = None
+
+
+class ForThePage(MySQL):
+    """Connections of somebody who waits at a browser: a statement that takes longer than `seconds`
+    is ended, and a server that says nothing is given up soon after."""
+
+    def __init__(self, dsn: Dsn, table: str, seconds: float) -> None:
+        super().__init__(dsn, table)
+        self._seconds = seconds
+        self.answer_timeout = seconds + _GRACE
+
+    def connect(self) -> Any:
+        connection = super().connect()
+        mariadb = "MariaDB" in str(connection.get_server_info())
+        facts = {
+            "limit": f"max_statement_time = {self._seconds:g}"
+            if mariadb
+            else f"max_execution_time = {self._seconds * 1000:.0f}"
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(Queries("site.sql", "mysql", facts)["time_limit"])
+        return connection
+
+    def translate(self, error: Exception) -> Exception:
+        code = error.args[0] if error.args else 0
+        if code in _INTERRUPTED:
+            return TookTooLong(f"it would take longer than {self._seconds:g} s")
+        return super().translate(error)
 
 
 def _advice(error: Exception, code: int) -> str:

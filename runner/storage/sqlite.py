@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError
+from runner.core.errors import DatabaseError, DatabaseGone, EnqueueError, TookTooLong
 from runner.storage.borrowed import NO_TRANSACTION
 from runner.storage.db import Conflict, TransactionEnded, Unmatched
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's write."""
+
+
+_STEPS = 10_000
+"""Of SQLite's machine, between looks at the clock: about a millisecond."""
 
 
 class SQLite:
@@ -85,6 +89,29 @@ class SQLite:
         if "unable to open" in text:
             return DatabaseGone(f"cannot open SQLite file {self._path}: {text}")
         return DatabaseError(f"SQLite file {self._path}: {text}")
+
+
+class ForThePage(SQLite):
+    """Statements are ended after `seconds`."""
+
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__(path)
+        self._seconds = seconds
+        self._ends = 0.0
+
+    def connect(self) -> Any:
+        connection = super().connect()
+        connection.set_progress_handler(lambda: time.monotonic() > self._ends, _STEPS)
+        return connection
+
+    def cursor(self, connection: Any) -> Any:
+        self._ends = time.monotonic() + self._seconds
+        return super().cursor(connection)
+
+    def translate(self, error: Exception) -> Exception:
+        if str(error) == "interrupted":
+            return TookTooLong(f"it would take longer than {self._seconds:g} s")
+        return super().translate(error)
 
 
 def add_functions(connection: sqlite3.Connection, now: Callable[[], float]) -> None:

@@ -41,7 +41,12 @@ def texts(tree):
 def facts(found, dialect):
     site = Site(Tables("wp_"), found, SiteZone(), "", "8", "", False, True, True)
     own = {"number": "1", "name": "x", "checksum": "y"}  # of a migration
-    other = {"table": "wp_actionscheduler_actions", "isolation": "x", "home": "`x`"}
+    other = {
+        "table": "wp_actionscheduler_actions",
+        "isolation": "x",
+        "limit": "x = 1",
+        "home": "`x`",
+    }
     other |= {"trigger": "`x`", "trigger_hooks": "'AB'"}
     parked = {"years": "800", "parked_from": "2800-01-01 00:00:00", "held": "`wp_runner_held`"}
     rights = {"rights": "x", "database": "`x`", "account": "'x'@'%'", "column": "a"}
@@ -66,9 +71,9 @@ def filled():
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
-        "action_scheduler.sql", "actions.sql", "dead_letters.sql", "doctor.sql", "enqueue.sql",
-        "explain.sql", "gates.sql", "grants.sql", "install.sql", "jobs.sql", "leases.sql", "manage.sql",
-        "migrate.sql", "parked.sql", "pauses.sql", "purge.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
+        "accounts.sql", "action_scheduler.sql", "actions.sql", "audit.sql", "chains.sql", "changes.sql", "dead_letters.sql", "doctor.sql", "enqueue.sql",
+        "explain.sql", "gates.sql", "grants.sql", "install.sql", "jobs.sql", "leases.sql", "listing.sql",
+        "migrate.sql", "minutes.sql", "parked.sql", "pauses.sql", "purge.sql", "rail.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
         "schema/0001_leases.sql", "schema/0002_parked.sql", "schema/0003_control.sql", "schema/0004_page.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"

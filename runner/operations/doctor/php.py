@@ -33,7 +33,7 @@ def _scheduled(patient: Patient) -> bool:
     return f'"{RUN_QUEUE_EVENT}"' in patient.options.get("cron", "")
 
 
-def _seen(patient: Patient) -> str | None:
+def seen_at(patient: Patient) -> str | None:
     """When PHP's runner last wrote a line (UTC), None when it wrote none lately."""
     first, second, third, ours = (f"%{name}%" for name in (*PHP_CONTEXTS, CONTEXT))
     rows = patient.ask("php_seen", first=first, second=second, third=third, ours=ours, limit=LIMIT)
@@ -44,7 +44,7 @@ def _seen(patient: Patient) -> str | None:
 @check("php.runner")
 def php(patient: Patient) -> Verdict:
     scheduled = "scheduled" if _scheduled(patient) else "not scheduled"
-    seen = _seen(patient)
+    seen = seen_at(patient)
     if seen is None:
         return ok(f"{scheduled}, not seen", "No new line of the log is by PHP's runner.")
     return ok(f"{scheduled}, seen {seen} UTC", "PHP's runner wrote its last line of the log then.")
@@ -69,7 +69,7 @@ def mode(patient: Patient) -> Verdict:
             "`runner run` refuses here, since PHP's runner may be alive.",
             "Run `runner install` to work beside it, or say --mode native if it is switched off.",
         )
-    seen = _seen(patient)
+    seen = seen_at(patient)
     if patient.now - (epoch_of(seen) or 0) < ALIVE:
         return error(
             "native beside PHP's runner",

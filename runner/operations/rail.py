@@ -1,0 +1,59 @@
+"""What is beside every page: how many actions are in which state, and who is at work. One query, no
+count goes further than COUNTED rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compat.site_time import epoch_of
+from runner.core.model import Status
+from runner.site import identifiers
+from runner.storage.queries import Queries
+
+if TYPE_CHECKING:
+    from runner.site import Site
+    from runner.storage.db import Database
+
+COUNTED = 10_000
+
+LATE = 60
+"""Seconds after which a due action counts as overdue: a run from cron comes each minute."""
+
+ALIVE = 90
+"""Seconds since a worker was seen last, up to which it is at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """Counts by name of state; one of COUNTED means so many or more. `silent` is how many seconds
+    ago a worker was seen last, None for never; `now`, the database's clock, and `oldest_due` are in
+    epoch seconds; `many` are the statuses that reach COUNTED."""
+
+    counts: dict[str, int]
+    now: int
+    oldest_due: int | None = None
+    workers: int = 0
+    silent: int | None = None
+    pauses: int = 0
+    many: tuple[str, ...] = ()
+
+
+def rail(database: Database, site: Site) -> Rail:
+    queries = Queries("rail.sql", database.dialect, identifiers(site, database.dialect))
+    parts = [queries["actions"], queries["overdue"], queries["oldest"]]
+    parts += [queries["own"]] if site.migrated else []
+    rows = database.query("\nUNION ALL\n".join(parts), most=COUNTED, late=LATE, alive=ALIVE)
+    found = {str(row["item"]): int(row["n"]) for row in rows}
+    dues = [epoch_of(row["at"]) for row in rows if row["item"] == "oldest"]
+    seen = next((epoch_of(row["at"]) for row in rows if row["item"] == "seen"), None)
+    counts = {name: found.get(name, 0) for name in (*Status, "overdue", "dead")}
+    return Rail(
+        counts,
+        now=found["now"],
+        oldest_due=min((at for at in dues if at is not None), default=None),
+        workers=found.get("workers", 0),
+        silent=None if seen is None else max(found["now"] - seen, 0),
+        pauses=found.get("pauses", 0),
+        many=tuple(status for status in Status if counts[status] >= COUNTED),
+    )

@@ -1,0 +1,62 @@
+-- The counts beside every page.
+
+-- name: actions
+-- Actions by state, none counted further than :most, and the database's time.
+SELECT 'now' AS item, UNIX_TIMESTAMP() AS n, NULL AS at
+UNION ALL
+SELECT 'pending', COUNT(*), NULL FROM (
+  SELECT 1 FROM {actions} WHERE status = 'pending' LIMIT :most) AS a
+UNION ALL
+SELECT 'in-progress', COUNT(*), NULL FROM (
+  SELECT 1 FROM {actions} WHERE status = 'in-progress' LIMIT :most) AS b
+UNION ALL
+SELECT 'complete', COUNT(*), NULL FROM (
+  SELECT 1 FROM {actions} WHERE status = 'complete' LIMIT :most) AS c
+UNION ALL
+SELECT 'failed', COUNT(*), NULL FROM (
+  SELECT 1 FROM {actions} WHERE status = 'failed' LIMIT :most) AS d
+UNION ALL
+SELECT 'canceled', COUNT(*), NULL FROM (
+  SELECT 1 FROM {actions} WHERE status = 'canceled' LIMIT :most) AS e
+
+-- name: overdue
+-- Those that should have run by then, parked or not.
+SELECT 'overdue', COUNT(*), NULL FROM (
+  SELECT * FROM (SELECT 1 FROM {actions}
+    WHERE status = 'pending' AND scheduled_date_gmt < UTC_TIMESTAMP() - INTERVAL :late SECOND
+    LIMIT :most) AS plain
+  UNION ALL
+  SELECT * FROM (SELECT 1 FROM {actions}
+    WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved}
+      AND scheduled_date_gmt < {parked_now} - INTERVAL :late SECOND LIMIT :most) AS parked
+) AS f
+
+-- name: overdue@sqlite
+-- The same for SQLite, where nothing is parked.
+SELECT 'overdue', COUNT(*), NULL FROM (
+  SELECT 1 FROM {actions} WHERE status = 'pending'
+    AND scheduled_date_gmt < FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) LIMIT :most) AS f
+
+-- name: oldest
+-- Since when the oldest that should have run waits: the first of the plain and of the parked ones.
+SELECT * FROM (SELECT 'oldest' AS item, 1 AS n, {true_date} AS at FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt > '0001-01-01'
+    AND scheduled_date_gmt <= UTC_TIMESTAMP()
+  ORDER BY scheduled_date_gmt LIMIT 1) AS plain
+UNION ALL
+SELECT * FROM (SELECT 'oldest' AS item, 1 AS n, {true_date} AS at FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved}
+    AND scheduled_date_gmt <= {parked_now}
+  ORDER BY scheduled_date_gmt LIMIT 1) AS parked
+
+-- name: own
+-- What the runner's own tables tell.
+SELECT 'dead', COUNT(*), NULL FROM (
+  SELECT 1 FROM {dead_letters} WHERE status = 'dead' LIMIT :most) AS g
+UNION ALL
+SELECT 'seen', COUNT(*), MAX(seen_at) FROM {workers}
+UNION ALL
+SELECT 'workers', COUNT(*), NULL FROM {workers}
+WHERE seen_at > FROM_UNIXTIME(UNIX_TIMESTAMP() - :alive)
+UNION ALL
+SELECT 'pauses', COUNT(*), NULL FROM {pauses} WHERE until IS NULL OR until > UTC_TIMESTAMP()

@@ -1,0 +1,121 @@
+"""The page's list of actions: what it finds, in which order, page by page."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from support.page import connected
+from support.site import SiteDatabase
+
+from compat.action_scheduler import parked
+from compat.site_time import epoch_of, sql_date
+from runner.core.errors import UsageError
+from runner.operations.listing import MOST_NAMES, Listing, Order, Wanted
+
+NOW = epoch_of("2026-11-23 06:05:00")
+STATUSES = ("pending", "in-progress", "complete", "failed", "canceled")
+
+
+@pytest.fixture(scope="module")
+def queue(server):
+    """Four hundred actions of all kinds, some parked, many with the same date."""
+    site = SiteDatabase.create(server)
+    chance = random.Random(7)
+    site.rows_made = []
+    for number in range(400):
+        status = chance.choice(STATUSES)
+        hook = chance.choice(["a", "ab", "b_c", "b%c", "B_c2", "zoo"])
+        at = NOW + chance.randrange(-40, 40) * 60
+        group = chance.choice(["", "mail", "mails", "shop"])
+        id_ = site.add(hook, (number % 7,), at=at, status=status, group=group)
+        if status == "pending" and number % 3 == 0:
+            site.run(
+                "UPDATE wp_actionscheduler_actions SET scheduled_date_gmt = %s WHERE action_id = %s",
+                (parked(sql_date(at)), id_),
+            )
+        site.rows_made.append((id_, hook, status, at, group, number % 7))
+    database, found = connected(site)
+    site.listing = Listing(database, found)
+    yield site
+    database.close()
+    site.drop()
+
+
+def pages(listing, wanted, name, descending, limit=17):
+    """All ids, by following the pages."""
+    ids, after = [], None
+    while True:
+        found = listing.page(wanted, Order(name, descending, after), limit, NOW)
+        assert len(found.ids) <= limit
+        ids += found.ids
+        if not found.next:
+            return ids
+        after = found.next
+
+
+FILTERS = [
+    (Wanted(), lambda r: True),
+    (Wanted(statuses=("pending",)), lambda r: r[2] == "pending"),
+    (Wanted(statuses=("failed", "canceled")), lambda r: r[2] in {"failed", "canceled"}),
+    (Wanted(hook="ab"), lambda r: r[1] == "ab"),
+    (Wanted(hook="b_c"), lambda r: r[1] == "b_c"),
+    (Wanted(hook_prefix="a"), lambda r: r[1] in {"a", "ab"}),
+    (Wanted(hook_prefix="b_"), lambda r: r[1] in {"b_c", "B_c2"}),
+    (Wanted(hook_prefix="b%"), lambda r: r[1] == "b%c"),
+    (Wanted(hook="zoo", statuses=("pending",)), lambda r: r[1] == "zoo" and r[2] == "pending"),
+    (Wanted(group="mail"), lambda r: r[4] == "mail"),
+    (Wanted(group_prefix="mail"), lambda r: r[4].startswith("mail")),
+    (Wanted(group=""), lambda r: not r[4]),
+    (Wanted(args="[3]"), lambda r: r[5] == 3),
+    (Wanted(hook="a", args_part="3"), lambda r: r[1] == "a" and r[5] == 3),
+    (Wanted(statuses=("pending",), older=600), lambda r: r[2] == "pending" and r[3] <= NOW - 600),
+    (Wanted(hook="a", group="shop", statuses=("complete", "pending")),
+     lambda r: r[1] == "a" and r[4] == "shop" and r[2] in {"complete", "pending"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("name", ["date", "id", "hook"])
+@pytest.mark.parametrize("number", range(len(FILTERS)))
+def test_pages_hold_all_that_match_in_order(queue, number, name, descending):
+    """Compared with the rows themselves: each once, none missing, also where many share a date and
+    where some are parked."""
+    wanted, matches = FILTERS[number]
+    rows = [row for row in queue.rows_made if matches(row)]
+    ids = pages(queue.listing, wanted, name, descending)
+    assert sorted(ids) == [row[0] for row in rows]
+    assert len(rows) > 3
+    if name == "hook":
+        key = lambda r: (r[1].casefold(), r[2], r[3], r[0])  # noqa: E731
+        assert ids == [row[0] for row in sorted(rows, key=key, reverse=descending)]
+        return
+    key = (lambda r: (r[3], r[0])) if name == "date" else (lambda r: r[0])
+    assert ids == [row[0] for row in sorted(rows, key=key, reverse=descending)]
+
+
+def test_one_id(queue):
+    """Whatever the order."""
+    id_ = queue.rows_made[5][0]
+    assert pages(queue.listing, Wanted(id=id_), "date", True) == [id_]
+    assert pages(queue.listing, Wanted(id=10**12), "id", True) == []
+
+
+def test_counting_and_walking(queue):
+    """Counted no further than asked; walked in the order of ids, some at a time."""
+    wanted = Wanted(statuses=("pending",))
+    ids = [row[0] for row in queue.rows_made if row[2] == "pending"]
+    assert queue.listing.count(wanted, NOW, 10_000) == len(ids)
+    assert queue.listing.count(wanted, NOW, 5) == 5
+    chunks = list(queue.listing.walk(wanted, NOW, 20))
+    assert [id_ for chunk in chunks for id_ in chunk] == ids
+    assert max(map(len, chunks)) == 20
+
+
+def test_too_many_names(queue):
+    """A beginning that half the site's hooks have is refused with a word, not read for minutes."""
+    for number in range(MOST_NAMES + 1):
+        queue.add(f"flood_{number}", (), at=NOW)
+    with pytest.raises(UsageError, match="more than 50 names"):
+        queue.listing.page(Wanted(hook_prefix="flood_"), Order(), 10, NOW)
+    queue.run("DELETE FROM wp_actionscheduler_actions WHERE hook LIKE 'flood%'")

@@ -1,0 +1,347 @@
+"""Actions: the list with its search, one action, and what can be done to them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, abort, g, jsonify, request, url_for
+
+from runner.core.errors import TookTooLong, UsageError
+from runner.core.model import Status
+from runner.operations.actions import Actions, stored
+from runner.operations.explain import Known, Work, explain_row, row_of
+from runner.operations.listing import ORDERS, Listing, Order, Place
+from runner.operations.manage import Manage, named
+from runner.operations.workers import attempts
+from web import chrome
+from web.answers import done, here, page
+from web.counted import census
+from web.gate import Refused, database, desk, need_admin, site
+from web.search import Search, SearchError, parse
+from web.verbs import VERBS, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Response
+    from werkzeug.wrappers import Response as BaseResponse
+
+    from runner.operations.listing import Found, Wanted
+
+blueprint = Blueprint("actions", __name__)
+
+PER_PAGE = 25
+LARGE = 25
+"""So many are changed at once only after their number was typed."""
+
+COUNTED = 10_000
+PATIENCE = 8.0
+"""Seconds that one request goes on changing; the rest is for the next one."""
+
+MOST_IDS = 200
+
+
+@blueprint.get("/actions")
+def index() -> Response:
+    g.live = True
+    rail = chrome.counts()
+    text, sort, way = _asked()
+    problem, found, shown = "", None, []
+    status = 200
+    try:
+        search = parse(text)
+        order = Order(sort or _usual_sort(search), _descending(way, search), _place())
+        found = _listing(rail.many).page(search.wanted, order, PER_PAGE, rail.now)
+        shown = _rows(found)
+        sort, way = order.name, "desc" if order.descending else "asc"
+    except (SearchError, UsageError) as error:
+        problem, status = str(error), 400
+    except TookTooLong:
+        problem = (
+            "The database needs too long for this search and was told to stop after 2 seconds."
+            " Name a whole hook: or a status:, or sort by date."
+        )
+        status = 503
+    return page(
+        "actions.html",
+        status,
+        actions=shown,
+        query=text,
+        sort=sort or "date",
+        way=way or "desc",
+        problem=problem,
+        next=_next(found),
+        state=_state(text),
+        verbs=[verb for verb in VERBS.values() if _state(text) in {"", *verb.statuses}],
+    )
+
+
+@blueprint.get("/actions/<int:id_>")
+def show(id_: int) -> Response:
+    g.live = True
+    row = row_of(database(), site(), id_)
+    if row is None:
+        return page("gone.html", 404, id=id_, kind="action")
+    found, rail = stored(row), chrome.counts()
+    log = Actions(database(), site()).logs([id_])[id_]
+    lineage = Listing(database(), site()).lineage(id_)
+    known = Known(
+        last_line=log[-1].message if log else "",
+        paused=bool(rail.pauses),
+        working=bool(rail.workers),
+        letters=lineage,
+    )
+    work = Work(desk().app.handlers, desk().settings.groups, desk().settings.exclude_groups)
+    return page(
+        "action.html",
+        action=_plain(found),
+        causes=explain_row(database(), site(), work, row, known),
+        log=log,
+        attempts=attempts(database(), site(), id_) if found.attempts or log[1:] else [],
+        lineage=lineage,
+        verbs=[verb for verb in VERBS.values() if found.status in verb.statuses],
+    )
+
+
+@blueprint.get("/suggestions")
+def suggestions() -> Response:
+    """Words that the search may begin with."""
+    counted = census()
+    rows = counted.rows if counted else ()
+    hooks = dict.fromkeys(row.hook for row in rows)
+    groups = dict.fromkeys(row.group for row in rows if row.group)
+    words = [f"status:{status}" for status in Status]
+    words += [f"hook:{_quoted(hook)}" for hook in sorted(hooks)]
+    words += [f"group:{_quoted(group)}" for group in sorted(groups)]
+    words += ["older:10m", "older:1h", "older:1d", "args:", "id:"]
+    return jsonify(words[:500])
+
+
+def _change(id_: int, verb: Verb) -> BaseResponse:
+    """One action, from its own page or the list."""
+    manage = _manage()
+    changed = verb.do(manage, [id_])
+    to = url_for("actions.index") if verb.name == "delete" and changed else request.form.get("to")
+    if not to or not to.startswith("/") or to.startswith("//"):
+        to = url_for("actions.show", id_=id_)
+    if changed:
+        return done(f"Action {id_}: {verb.did}.", to, changed=changed)
+    now = next(iter(Actions(database(), site()).read([id_])), None)
+    if now is None:
+        return done(f"Action {id_} is gone: nothing was done.", url_for("actions.index"), "bad")
+    text = f"Action {id_} is {now.status} by now: {verb.only}. Nothing was done."
+    return done(text, to, "bad", changed=[])
+
+
+def _preview(verb: Verb) -> Response:
+    """What would be changed, before it is."""
+    need_admin()
+    wanted, ids, text = _chosen(verb)
+    rail = chrome.counts()
+    listing = _listing(rail.many)
+    count = _count(listing, wanted, ids, rail.now)
+    sample = _sample(listing, wanted, ids, rail.now)
+    return page(
+        "bulk.html",
+        verb=verb.name,
+        label=verb.label,
+        danger=verb.danger,
+        only=verb.only,
+        query=text,
+        ids=ids,
+        count=count,
+        more=count > COUNTED,
+        large=count > LARGE,
+        sample=sample,
+    )
+
+
+def _run(verb: Verb) -> BaseResponse:
+    """Changes what was previewed, for as long as one request may take."""
+    wanted, ids, text = _chosen(verb)
+    rail = chrome.counts()
+    listing = _listing(rail.many)
+    _check_typed(_count(listing, wanted, ids, rail.now))
+    meant = named(ids) if ids else f"all that match {text}".strip()
+    changed, left = _do(verb, _walk(listing, wanted, ids, rail.now), meant)
+    to = url_for("actions.index", q=text) if text else url_for("actions.index")
+    many = f"{changed:,} action{'' if changed == 1 else 's'}"
+    if left:
+        again = "There are more: the same again goes on with them."
+        return done(f"{many} {verb.did}. {again}", to, changed=changed, left=True)
+    return done(
+        f"{many} {verb.did}.", to, "good" if changed else "bad", changed=changed, left=False
+    )
+
+
+def _do(verb: Verb, chunks: Iterator[list[int]], meant: str) -> tuple[int, bool]:
+    """How many were changed, and whether time ran out before all were."""
+    manage, until, changed = _manage(), time.monotonic() + PATIENCE, 0
+    with manage.together(verb.name, meant) as entry:
+        for some in chunks:
+            if time.monotonic() > until:
+                entry.note = "time ran out: there are more"
+                return changed, True
+            changed += len(verb.do(manage, some))
+    return changed, False
+
+
+def _check_typed(count: int) -> None:
+    """Raises Refused where many are meant and nobody typed how many were shown."""
+    shown = request.form.get("shown", "")
+    typed = request.form.get("typed", "").replace(",", "").strip()
+    if count <= LARGE and not shown:
+        return
+    if count > LARGE and (not shown.isdecimal() or typed != shown):
+        raise Refused(403, "Type the number that is shown, to confirm that many actions. Go back.")
+
+
+def _chosen(verb: Verb) -> tuple[Wanted, list[int], str]:
+    """By ids, or all that a search finds; only those that the verb can change."""
+    given = request.values
+    ids = [int(text) for text in given.getlist("id") if text.isascii() and text.isdecimal()]
+    if len(ids) > MOST_IDS or any(id_ >= 2**63 for id_ in ids):
+        raise Refused(403, f"At most {MOST_IDS} actions can be chosen one by one.")
+    text = "" if ids else given.get("q", "")
+    try:
+        wanted = parse(text).wanted
+    except SearchError as error:
+        raise UsageError(str(error)) from None
+    allowed = verb.statuses
+    meant = wanted.statuses or allowed
+    both = tuple(status for status in meant if status in allowed)
+    return replace(wanted, statuses=both or ("none",)), ids, text
+
+
+def _count(listing: Listing, wanted: Wanted, ids: list[int], now: int) -> int:
+    return len(ids) if ids else listing.count(wanted, now, COUNTED + 1)
+
+
+def _sample(listing: Listing, wanted: Wanted, ids: list[int], now: int) -> list[dict[str, Any]]:
+    chosen = ids[:10] or listing.page(wanted, Order("id"), 10, now).ids
+    return [_plain(action) for action in Actions(database(), site()).read(chosen)]
+
+
+def _walk(listing: Listing, wanted: Wanted, ids: list[int], now: int) -> Iterator[list[int]]:
+    if ids:
+        yield ids
+        return
+    yield from listing.walk(wanted, now)
+
+
+def _manage() -> Manage:
+    return Manage(database(), site(anew=True), g.visitor.actor())
+
+
+def _listing(many: tuple[str, ...]) -> Listing:
+    return Listing(database(), site(), many)
+
+
+def _asked() -> tuple[str, str, str]:
+    text = request.args.get("q", "")
+    sort = request.args.get("sort", "")
+    way = request.args.get("dir", "")
+    if (sort and sort not in ORDERS) or (way and way not in {"asc", "desc"}):
+        abort(400)
+    return text, sort, way
+
+
+def _usual_sort(search: Search) -> str:
+    """The ids of all that there is, else dates."""
+    wanted = search.wanted
+    alone = replace(wanted, group=None, group_prefix=None, args=None, id=None)
+    return "id" if alone == type(wanted)() else "date"
+
+
+def _descending(way: str, search: Search) -> bool:
+    """What waits begins with what is next; what is over with what was last."""
+    if way:
+        return way == "desc"
+    waits = {Status.PENDING, Status.RUNNING}
+    return not (search.wanted.statuses and waits.issuperset(search.wanted.statuses))
+
+
+def _place() -> Place | None:
+    """Where the page before ended. It comes from the address line: anything may be in it."""
+    text = request.args.get("after", "")
+    if not text:
+        return None
+    try:
+        id_, date, hook, status = json.loads(base64.urlsafe_b64decode(text.encode() + b"=="))
+        if type(id_) is int and all(isinstance(t, str) for t in (date, hook, status)):
+            return Place(id_, date[:19], hook[:191], status[:20])
+    except (ValueError, TypeError, binascii.Error):
+        pass
+    raise SearchError("the address names a page that there is none of: begin anew")
+
+
+def _next(found: Found | None) -> str | None:
+    if found is None or found.next is None:
+        return None
+    facts = list(asdict(found.next).values())
+    text = base64.urlsafe_b64encode(json.dumps(facts).encode()).decode().rstrip("=")
+    given = {key: value for key, value in request.args.items() if key != "after"}
+    return here("actions.index", **given, after=text)
+
+
+def _state(text: str) -> str:
+    """The one status that the rail marks."""
+    try:
+        statuses = parse(text).wanted.statuses
+    except SearchError:
+        return ""
+    return statuses[0] if len(statuses) == 1 else ""
+
+
+def _rows(found: Found) -> list[dict[str, Any]]:
+    actions = Actions(database(), site())
+    lines = Listing(database(), site()).last_lines(found.ids)
+    return [
+        _plain(action) | {"last_line": lines.get(action.id, "")}
+        for action in actions.read(found.ids)
+    ]
+
+
+def _plain(action: Any) -> dict[str, Any]:
+    """An action as plain values, with its schedule in words."""
+    schedule = action.schedule
+    facts = {
+        name: getattr(action, name)
+        for name in ("id", "hook", "status", "group", "priority", "args", "attempts", "claim_id")
+    }
+    facts["due_gmt"] = action.scheduled_gmt
+    facts["last_attempt_gmt"] = action.last_attempt_gmt
+    facts["problems"] = list(action.problems)
+    facts["recurrence"] = None if schedule is None else schedule.recurrence
+    return facts
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name
+
+
+def _add_verbs() -> None:
+    """Each verb is a resource of its own under an action, and for many."""
+    for verb in VERBS.values():
+
+        def one(id_: int, verb: Verb = verb) -> BaseResponse:
+            return _change(id_, verb)
+
+        def preview(verb: Verb = verb) -> Response:
+            return _preview(verb)
+
+        def run(verb: Verb = verb) -> BaseResponse:
+            return _run(verb)
+
+        name = verb.name
+        blueprint.add_url_rule(f"/actions/<int:id_>/{name}", name, one, methods=["POST"])
+        blueprint.add_url_rule(f"/actions/bulk/{name}", f"preview_{name}", preview)
+        blueprint.add_url_rule(f"/actions/bulk/{name}", f"bulk_{name}", run, methods=["POST"])
+
+
+_add_verbs()
