@@ -281,7 +281,7 @@ def test_status_tells_the_state_of_the_queue(shop, queue, server):
         "parked": {"all": 0, "ours": 0},
         "due": {"all": 5, "ours": 3},
         "oldest_due_gmt": "2023-11-14 22:13:20", "oldest_due_seconds": 90_061,
-        "next_due_gmt": "2023-11-15 23:15:21", "dead_letters": None, "paused": [],
+        "next_due_gmt": "2023-11-15 23:15:21", "dead_letters": None, "paused": [], "counted_to": None,
         "jobs": {
             "pending": 0, "in_progress": 0, "completed": 0, "failed": 0, "dead_letters": 0,
             "failure_rate": {}, "avg_duration": {},

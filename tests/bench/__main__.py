@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import click  # noqa: E402
-from bench import beside, claim, coldstart, enqueue, executors, purge, throughput  # noqa: E402
+from bench import beside, claim, coldstart, enqueue, executors, page, purge, throughput  # noqa: E402
 from support import server as servers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -180,6 +180,26 @@ def _purge(rows: int, quiet_seconds: int, as_json: bool) -> None:
     with running() as server:
         within = purge.measure(server, rows, quiet_seconds, as_json=as_json)
     sys.exit(0 if within else 1)
+
+
+@bench.command("page")
+@click.option(
+    "--rows", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Actions."
+)
+@click.option(
+    "--actions",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    help="Due actions that a run does beside the viewers.",
+)
+@_rounds
+@_json
+def _page(rows: int, actions: int, rounds: int, as_json: bool) -> None:
+    """The status page: each view on a large queue, 50 viewers, and what 10 cost the runner."""
+    with running() as server:
+        if not page.measure(server, rows, actions, rounds, as_json=as_json):
+            sys.exit("the page is not as quick as it is to be")
 
 
 @bench.command("beside")

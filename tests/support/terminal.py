@@ -7,9 +7,11 @@ import pty
 import subprocess
 
 
-def on_terminal(cli, *arguments: str, answer: str = "", **environ: str) -> tuple[int, str]:
+def on_terminal(
+    cli, *arguments: str, answer: str = "", asks: bytes = b"[y/N]: ", **environ: str
+) -> tuple[int, str]:
     """Runs a command whose stderr is a terminal; its exit code, and what was shown there. With an
-    `answer` to what it asks, stdin and stdout are that terminal too."""
+    `answer` to what it `asks`, each time, stdin and stdout are that terminal too."""
     ours, theirs = pty.openpty()
     other = theirs if answer else subprocess.DEVNULL
     process = subprocess.Popen(
@@ -21,7 +23,7 @@ def on_terminal(cli, *arguments: str, answer: str = "", **environ: str) -> tuple
     try:
         while part := os.read(ours, 4096):
             shown += part
-            if answer and shown.endswith(b"[y/N]: "):
+            if answer and shown.endswith(asks):
                 os.write(ours, answer.encode() + b"\n")
     except OSError:  # so a terminal's end of file reads on Linux
         pass
