@@ -154,6 +154,9 @@ class _Story:
         """The lease of the claim that has it."""
         if not self.site.migrated:
             return None
+        waits_plainly = self.status == Status.PENDING and not self.is_parked
+        if waits_plainly and not self.row["claim_id"]:
+            return None
         rows = self.ask("holders", id=self.id, claim=int(self.row["claim_id"]))
         return rows[0] if rows else None
 
