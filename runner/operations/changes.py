@@ -105,15 +105,7 @@ def put_off(
     date = sql_date(at)
 
     def write(tx: Transaction, some: list[int], now: int) -> None:
-        for row in tx.query(queries["schedules"], ids=some):
-            tx.later(
-                queries["put_off"],
-                id=row["action_id"],
-                schedule=_put_off(row["schedule"], at),
-                gmt=date,
-                parked=texts.parked(date),
-                local=site.zone.local(at),
-            )
+        _move(tx, queries, site, tx.query(queries["schedules"], ids=some), at)
         journal.write(tx, [(id_, texts.snoozed(why, date)) for id_ in some], now)
 
     def was_done(row: Row | None) -> bool:
@@ -121,6 +113,20 @@ def put_off(
 
     lock = "lock_waiting_unheld" if site.migrated else "lock_waiting"
     return _change(database, queries, ids, Change((Status.PENDING,), write, was_done, lock=lock))
+
+
+def _move(tx: Transaction, queries: Queries, site: Site, rows: Sequence[Row], at: int) -> None:
+    """These are due at that moment, parked or not as before; a chain keeps its rhythm."""
+    date = sql_date(at)
+    for row in rows:
+        tx.later(
+            queries["put_off"],
+            id=row["action_id"],
+            schedule=_put_off(row["schedule"], at),
+            gmt=date,
+            parked=texts.parked(date),
+            local=site.zone.local(at),
+        )
 
 
 def _put_off(text: str | None, at: int) -> str:
@@ -139,15 +145,7 @@ def run_now(database: Database, site: Site, ids: Sequence[int], *, why: str = ""
     def write(tx: Transaction, some: list[int], now: int) -> None:
         date = sql_date(now)
         early = [row for row in tx.query(queries["schedules"], ids=some) if str(row["due"]) > date]
-        for row in early:
-            tx.later(
-                queries["put_off"],
-                id=row["action_id"],
-                schedule=_put_off(row["schedule"], now),
-                gmt=date,
-                parked=texts.parked(date),
-                local=site.zone.local(now),
-            )
+        _move(tx, queries, site, early, now)
         lines = [(row["action_id"], texts.hurried(why)) for row in early]
         journal.write(tx, lines, now)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,22 @@ from runner.core.model import Status
 from runner.operations.actions import Actions, stored
 from runner.operations.explain import Known, Work, explain_row, row_of
 from runner.operations.listing import ORDERS, Listing, Order, Place
-from runner.operations.manage import Manage, named
+from runner.operations.manage import named
 from runner.operations.workers import attempts
 from web import chrome
 from web.answers import done, here, page
+from web.bulk import (
+    COUNTED,
+    LARGE,
+    MORE,
+    PER_PAGE,
+    Patient,
+    check_typed,
+    chosen_ids,
+    manage,
+)
 from web.counted import census
-from web.gate import Refused, database, desk, need_admin, site
+from web.gate import database, desk, need_admin, site
 from web.search import Search, SearchError, parse
 from web.verbs import VERBS, Verb
 
@@ -34,16 +43,6 @@ if TYPE_CHECKING:
     from runner.operations.listing import Found, Wanted
 
 blueprint = Blueprint("actions", __name__)
-
-PER_PAGE = 25
-LARGE = 25
-"""So many are changed at once only after their number was typed."""
-
-COUNTED = 10_000
-PATIENCE = 8.0
-"""Seconds that one request goes on changing; the rest is for the next one."""
-
-MOST_IDS = 200
 
 
 @blueprint.get("/actions")
@@ -124,11 +123,9 @@ def suggestions() -> Response:
 
 def _change(id_: int, verb: Verb) -> BaseResponse:
     """One action, from its own page or the list."""
-    manage = _manage()
-    changed = verb.do(manage, [id_])
-    to = url_for("actions.index") if verb.name == "delete" and changed else request.form.get("to")
-    if not to or not to.startswith("/") or to.startswith("//"):
-        to = url_for("actions.show", id_=id_)
+    changed = verb.do(manage(), [id_])
+    gone = verb.name == "delete" and changed
+    to = url_for("actions.index") if gone else url_for("actions.show", id_=id_)
     if changed:
         return done(f"Action {id_}: {verb.did}.", to, changed=changed)
     now = next(iter(Actions(database(), site()).read([id_])), None)
@@ -166,48 +163,20 @@ def _run(verb: Verb) -> BaseResponse:
     wanted, ids, text = _chosen(verb)
     rail = chrome.counts()
     listing = _listing(rail.many)
-    _check_typed(_count(listing, wanted, ids, rail.now))
-    meant = named(ids) if ids else f"all that match {text}".strip()
-    changed, left = _do(verb, _walk(listing, wanted, ids, rail.now), meant)
+    check_typed(_count(listing, wanted, ids, rail.now))
+    chunks, mine = Patient(_walk(listing, wanted, ids, rail.now)), manage()
+    with mine.together(verb.name, named(ids) if ids else f"all that match {text}".strip()) as entry:
+        changed = sum(len(verb.do(mine, some)) for some in chunks)
+        entry.note = MORE if chunks.left else ""
     to = url_for("actions.index", q=text) if text else url_for("actions.index")
-    many = f"{changed:,} action{'' if changed == 1 else 's'}"
-    if left:
-        again = "There are more: the same again goes on with them."
-        return done(f"{many} {verb.did}. {again}", to, changed=changed, left=True)
-    return done(
-        f"{many} {verb.did}.", to, "good" if changed else "bad", changed=changed, left=False
-    )
-
-
-def _do(verb: Verb, chunks: Iterator[list[int]], meant: str) -> tuple[int, bool]:
-    """How many were changed, and whether time ran out before all were."""
-    manage, until, changed = _manage(), time.monotonic() + PATIENCE, 0
-    with manage.together(verb.name, meant) as entry:
-        for some in chunks:
-            if time.monotonic() > until:
-                entry.note = "time ran out: there are more"
-                return changed, True
-            changed += len(verb.do(manage, some))
-    return changed, False
-
-
-def _check_typed(count: int) -> None:
-    """Raises Refused where many are meant and nobody typed how many were shown."""
-    shown = request.form.get("shown", "")
-    typed = request.form.get("typed", "").replace(",", "").strip()
-    if count <= LARGE and not shown:
-        return
-    if count > LARGE and (not shown.isdecimal() or typed != shown):
-        raise Refused(403, "Type the number that is shown, to confirm that many actions. Go back.")
+    said = f"{changed:,} action{'' if changed == 1 else 's'} {verb.did}. {entry.note}".strip()
+    return done(said, to, "good" if changed else "bad", changed=changed, left=chunks.left)
 
 
 def _chosen(verb: Verb) -> tuple[Wanted, list[int], str]:
     """By ids, or all that a search finds; only those that the verb can change."""
-    given = request.values
-    ids = [int(text) for text in given.getlist("id") if text.isascii() and text.isdecimal()]
-    if len(ids) > MOST_IDS or any(id_ >= 2**63 for id_ in ids):
-        raise Refused(403, f"At most {MOST_IDS} actions can be chosen one by one.")
-    text = "" if ids else given.get("q", "")
+    ids = chosen_ids()
+    text = "" if ids else request.values.get("q", "")
     try:
         wanted = parse(text).wanted
     except SearchError as error:
@@ -232,10 +201,6 @@ def _walk(listing: Listing, wanted: Wanted, ids: list[int], now: int) -> Iterato
         yield ids
         return
     yield from listing.walk(wanted, now)
-
-
-def _manage() -> Manage:
-    return Manage(database(), site(anew=True), g.visitor.actor())
 
 
 def _listing(many: tuple[str, ...]) -> Listing:

@@ -9,6 +9,7 @@ from flask import Blueprint, g, request
 from runner.operations.audit import Audit
 from web import chrome
 from web.answers import here, page
+from web.bulk import number
 from web.gate import database, site
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ PER_PAGE = 50
 def index() -> Response:
     g.live = True
     chrome.counts()
-    text = request.args.get("before", "")
-    before = int(text) if text.isascii() and text.isdecimal() and int(text) < 2**63 else None
+    before = number(request.args.get("before", ""))
     actor = request.args.get("actor", "").strip()[:191] or None
     verb = request.args.get("verb", "").strip()[:30] or None
     rows = Audit(database(), site()).newest(PER_PAGE + 1, before_id=before, actor=actor, verb=verb)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, g, request, url_for
 
 from compat.args import ArgsError, decode, encode, store
-from runner.core.errors import RunnerError, UsageError
+from runner.core.errors import DatabaseError, RunnerError, UsageError
 from runner.handlers.binding import Unbound
 from runner.operations.dead_letters import DEAD, STATUSES, Closed, DeadLetters, Wanted
-from runner.operations.manage import Manage, named
+from runner.operations.manage import named
 from web import chrome
 from web.answers import done, here, page, problem
+from web.bulk import (
+    COUNTED,
+    LARGE,
+    MORE,
+    PER_PAGE,
+    Patient,
+    check_typed,
+    chosen_ids,
+    manage,
+    number,
+)
 from web.formats import hidden
-from web.gate import Refused, database, desk, need_admin, site
+from web.gate import database, desk, need_admin, site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +40,6 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("dead_letters", __name__)
 
-PER_PAGE = 25
-LARGE = 25
-COUNTED = 10_000
-PATIENCE = 8.0
-MOST_IDS = 200
-
 
 @blueprint.get("/dead-letters")
 def index() -> Response:
@@ -43,7 +47,7 @@ def index() -> Response:
     chrome.counts()
     letters = DeadLetters(database(), site())
     wanted, asked = _wanted()
-    found = letters.newest(wanted, PER_PAGE + 1, before=_before())
+    found = letters.newest(wanted, PER_PAGE + 1, before=number(request.args.get("before", "")))
     following = found[PER_PAGE - 1].id if len(found) > PER_PAGE else None
     return page(
         "dead_letters.html",
@@ -73,7 +77,7 @@ def replay(id_: int) -> BaseResponse:
         return problem(404, "Not found", f"There is no dead letter {id_}.")
     try:
         args = _edited(letter)
-        new = _manage().replay(id_, args=args)
+        new = manage().replay(id_, args=args)
     except Closed as error:
         return done(f"{error}.", url_for("dead_letters.show", id_=id_), "bad")
     return done(
@@ -88,7 +92,7 @@ def discard(id_: int) -> BaseResponse:
     why = " ".join(request.form.get("why", "").split())[:200]
     to = url_for("dead_letters.show", id_=id_)
     try:
-        _manage().discard(id_, why)
+        manage().discard(id_, why)
     except Closed as error:
         return done(f"{error}.", to, "bad")
     return done(f"Dead letter {id_} is discarded.", to)
@@ -119,44 +123,38 @@ def run(what: str) -> BaseResponse:
     letters = DeadLetters(database(), site())
     wanted, asked = _chosen()
     count = letters.count(wanted, at_most=COUNTED + 1)
-    shown = request.form.get("shown", "")
-    typed = request.form.get("typed", "").replace(",", "").strip()
-    if count > LARGE and (not shown.isdecimal() or typed != shown):
-        raise Refused(403, "Type the number that is shown, to confirm that many. Go back.")
+    check_typed(count)
     said = ", ".join(f"{name} {value}" for name, value in asked.items() if value)
     meant = named(wanted.ids, "dead letter") if wanted.ids else f"dead letters: {said}"
-    changed, refused, left = _do(what, _ids(letters, wanted), meant)
+    ids = Patient(_ids(letters, wanted))
+    changed, refused = _do(what, ids, meant)
     did = "replayed" if what == "replays" else "discarded"
     text = f"{changed:,} dead letter{'' if changed == 1 else 's'} {did}"
     text += f", {refused:,} could not be." if refused else "."
-    text += " There are more: the same again goes on with them." if left else ""
+    text += f" {MORE}" if ids.left else ""
     kind = "good" if changed else "bad"
-    return done(text, url_for("dead_letters.index"), kind, changed=changed, left=left)
+    return done(text, url_for("dead_letters.index"), kind, changed=changed, left=ids.left)
 
 
-def _do(what: str, ids: Iterator[int], meant: str) -> tuple[int, int, bool]:
-    """How many were changed and refused, and whether time ran out before all were."""
-    manage, until, changed, refused = _manage(), time.monotonic() + PATIENCE, 0, 0
-    with manage.together("replay" if what == "replays" else "discard", meant) as entry:
+def _do(what: str, ids: Patient[int], meant: str) -> tuple[int, int]:
+    """How many were changed, and how many could not be."""
+    mine, changed, refused = manage(), 0, 0
+    with mine.together("replay" if what == "replays" else "discard", meant) as entry:
         for id_ in ids:
-            if time.monotonic() > until:
-                entry.note = "time ran out: there are more"
-                return changed, refused, True
             try:
-                manage.replay(id_) if what == "replays" else manage.discard(id_)
+                mine.replay(id_) if what == "replays" else mine.discard(id_)
                 changed += 1
+            except DatabaseError:
+                raise
             except RunnerError:
                 refused += 1
-    return changed, refused, False
+        entry.note = MORE if ids.left else ""
+    return changed, refused
 
 
 def _ids(letters: DeadLetters, wanted: Wanted) -> Iterator[int]:
     for some in letters.walk(wanted):
         yield from some
-
-
-def _manage() -> Manage:
-    return Manage(database(), site(anew=True), g.visitor.actor())
 
 
 def _wanted() -> tuple[Wanted, dict[str, str]]:
@@ -180,18 +178,9 @@ def _wanted() -> tuple[Wanted, dict[str, str]]:
 def _chosen() -> tuple[Wanted, dict[str, str]]:
     """By ids or by the filter; those alone that are open."""
     wanted, asked = _wanted()
-    given = request.values.getlist("id")
-    ids = tuple(int(text) for text in given if text.isascii() and text.isdecimal())
-    if len(ids) > MOST_IDS or any(id_ >= 2**63 for id_ in ids):
-        raise Refused(403, f"At most {MOST_IDS} can be chosen one by one.")
-    if ids:
-        return Wanted(ids=ids, status=DEAD), {}
+    if ids := chosen_ids():
+        return Wanted(ids=tuple(ids), status=DEAD), {}
     return replace(wanted, status=DEAD), asked
-
-
-def _before() -> int | None:
-    text = request.args.get("before", "")
-    return int(text) if text.isascii() and text.isdecimal() and int(text) < 2**63 else None
 
 
 def _editable(letter: dict[str, Any]) -> str | None:

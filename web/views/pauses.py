@@ -9,10 +9,10 @@ from flask import Blueprint, g, request, url_for
 from runner.core.errors import UsageError
 from runner.core.pauses import EVERYTHING, GROUP, HOOK
 from runner.operations.actions import Actions
-from runner.operations.manage import Manage
 from runner.operations.pauses import Pauses, Target
 from web import chrome
 from web.answers import done, page
+from web.bulk import manage
 from web.gate import database, need_admin, site
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def create() -> BaseResponse:
     seconds = SPANS[span]
     until = None if seconds is None else Actions(database(), site()).now() + seconds
     reason = " ".join(request.form.get("reason", "").split())
-    _manage().pause(target, until=until, reason=reason)
+    manage().pause(target, until=until, reason=reason)
     return done(f"Paused: {target}. What runs already goes on.", url_for("pauses.index"))
 
 
 @blueprint.post("/pauses/ends")
 def end() -> BaseResponse:
     target = _target()
-    if _manage().resume(target):
+    if manage().resume(target):
         return done(f"Resumed: {target}.", url_for("pauses.index"))
     return done(f"{target} was not paused any more.", url_for("pauses.index"), "bad")
 
@@ -67,7 +67,3 @@ def _target() -> Target:
     if kind not in {EVERYTHING, GROUP, HOOK}:
         raise UsageError("what is paused is a hook, a group, or all")
     return Target(kind, "" if kind == EVERYTHING else request.form.get("name", ""))
-
-
-def _manage() -> Manage:
-    return Manage(database(), site(anew=True), g.visitor.actor())
