@@ -16,8 +16,8 @@ FROM {leases} AS l LEFT JOIN {workers} AS w ON w.worker_id = l.worker_id
 WHERE l.claim_id = :claim OR l.claim_id = (SELECT claim_id FROM {held} WHERE action_id = :id)
 
 -- name: workers
--- Who works, or did.
-SELECT host, pid, queue, seen_at, UNIX_TIMESTAMP() AS now FROM {workers} ORDER BY seen_at DESC
+-- When one was seen last.
+SELECT seen_at FROM {workers} ORDER BY seen_at DESC LIMIT 1
 
 -- name: letter
 -- Its newest dead letter.

@@ -49,6 +49,11 @@ SELECT * FROM (SELECT 'oldest' AS item, 1 AS n, {true_date} AS at FROM {actions}
     AND scheduled_date_gmt <= {parked_now}
   ORDER BY scheduled_date_gmt LIMIT 1) AS parked
 
+-- name: longest
+-- Since when the one that began first of all that run does so.
+SELECT 'longest', 1, MIN(last_attempt_gmt) FROM {actions}
+WHERE status = 'in-progress' AND last_attempt_gmt > '0001-01-01'
+
 -- name: own
 -- What the runner's own tables tell.
 SELECT 'dead', COUNT(*), NULL FROM (

@@ -61,12 +61,12 @@ class Work:
 class Known:
     """What somebody has read already, so that it is not asked for again; None is not known.
 
-    `paused` says whether anything is, `working` whether a daemon is at work; `letters` are those of
-    the action and the one that it replays, the oldest first."""
+    `paused` says whether anything is; `seen` is when a worker was seen last (epoch seconds), 0 for
+    never; `letters` are those of the action and the one that it replays, the oldest first."""
 
     last_line: str | None = None
     paused: bool | None = None
-    working: bool = False
+    seen: int | None = None
     letters: Sequence[Row] | None = None
 
 
@@ -167,6 +167,14 @@ class _Story:
         named = {(EVERYTHING, ""), (HOOK, self.hook), (GROUP, self.group)}
         found = Pauses(self._database, self.site).list()
         return [pause for pause in found if (pause.kind, pause.name) in named]
+
+    @cached_property
+    def seen(self) -> int:
+        """When a worker was seen last, in epoch seconds; 0 for never."""
+        if self.known.seen is not None:
+            return self.known.seen
+        rows = self.ask("workers")
+        return (epoch_of(rows[0]["seen_at"]) or 0) if rows else 0
 
     def letters(self) -> Sequence[Row]:
         """Its newest dead letter, in a list."""
@@ -325,13 +333,10 @@ def _nobody(story: _Story) -> Iterator[Cause]:
     """Of Python's hooks, when no daemon is at work."""
     if not (story.is_ours and story.site.migrated):
         return
-    if story.known.working:
+    seen = story.seen
+    if story.now - seen <= ALIVE:
         return
-    rows = story.ask("workers")
-    silent = [int(row["now"]) - (epoch_of(row["seen_at"]) or 0) for row in rows]
-    if any(seconds <= ALIVE for seconds in silent):
-        return
-    last = f"; the last one was seen {rows[0]['seen_at']} UTC" if rows else ""
+    last = f"; the last one was seen {sql_date(seen)} UTC" if seen else ""
     advice = "Start `runner work`, or see that cron starts `runner run`."
     yield Cause("no_worker", f"no worker is at work on this site{last}.", advice)
 

@@ -27,12 +27,14 @@ ALIVE = 90
 @dataclass(frozen=True, slots=True)
 class Rail:
     """Counts by name of state; one of COUNTED means so many or more. `silent` is how many seconds
-    ago a worker was seen last, None for never; `now`, the database's clock, and `oldest_due` are in
-    epoch seconds; `many` are the statuses that reach COUNTED."""
+    ago a worker was seen last, None for never. In epoch seconds: `now`, the database's clock;
+    `oldest_due`; and `runs_since`, of what runs the one that began first. `many` are the statuses
+    that reach COUNTED."""
 
     counts: dict[str, int]
     now: int
     oldest_due: int | None = None
+    runs_since: int | None = None
     workers: int = 0
     silent: int | None = None
     pauses: int = 0
@@ -41,16 +43,18 @@ class Rail:
 
 def rail(database: Database, site: Site) -> Rail:
     queries = Queries("rail.sql", database.dialect, identifiers(site, database.dialect))
-    parts = [queries["actions"], queries["overdue"], queries["oldest"]]
+    parts = [queries["actions"], queries["overdue"], queries["oldest"], queries["longest"]]
     parts += [queries["own"]] if site.migrated else []
     rows = database.query("\nUNION ALL\n".join(parts), most=COUNTED, late=LATE, alive=ALIVE)
     found = {str(row["item"]): int(row["n"]) for row in rows}
     dues = [epoch_of(row["at"]) for row in rows if row["item"] == "oldest"]
+    longest = next(epoch_of(row["at"]) for row in rows if row["item"] == "longest")
     seen = next((epoch_of(row["at"]) for row in rows if row["item"] == "seen"), None)
     counts = {name: found.get(name, 0) for name in (*Status, "overdue", "dead")}
     return Rail(
         counts,
         now=found["now"],
+        runs_since=longest,
         oldest_due=min((at for at in dues if at is not None), default=None),
         workers=found.get("workers", 0),
         silent=None if seen is None else max(found["now"] - seen, 0),

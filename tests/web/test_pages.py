@@ -16,7 +16,7 @@ def test_the_overview_answers_in_one_look(admin, shop):
     page = texts(admin.get("/").text)
     assert "Pending 3" in page
     assert "Overdue 1 oldest waits 5 min" in page
-    assert "Running 1" in page
+    assert "Running 1 longest for 30 s" in page
     assert "Dead letters 1" in page
     assert "no daemon" in page
     assert "The last 24 hours" in page

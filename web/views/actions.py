@@ -92,7 +92,7 @@ def show(id_: int) -> Response:
     known = Known(
         last_line=log[-1].message if log else "",
         paused=bool(rail.pauses),
-        working=bool(rail.workers),
+        seen=0 if rail.silent is None else rail.now - rail.silent,
         letters=lineage,
     )
     work = Work(desk().app.handlers, desk().settings.groups, desk().settings.exclude_groups)
