@@ -37,7 +37,7 @@ def create_app(app: App, settings: Settings, *, is_open: bool = False) -> Flask:
     made = Flask(__name__)
     made.config["MAX_CONTENT_LENGTH"] = made.config["MAX_FORM_MEMORY_SIZE"] = BODY
     made.config["MAX_FORM_PARTS"] = 400
-    made.extensions["desk"] = Desk(app, settings, is_open=is_open)
+    made.extensions["desk"] = Desk(app, settings, is_open, doctor.Examination())
     made.jinja_env.trim_blocks = made.jinja_env.lstrip_blocks = True
     made.before_request(gate.check)
     made.after_request(chrome.forget_notice)

@@ -25,11 +25,13 @@ THREADS = 8
 
 @dataclass
 class Desk:
-    """`is_open` lets everybody in with all rights (`--insecure-dev`)."""
+    """`is_open` lets everybody in with all rights (`--insecure-dev`). `examination` is the
+    doctor's."""
 
     app: App
     settings: Settings
     is_open: bool = False
+    examination: Any = None
     pool: Pool = field(init=False)
     rates: Rates = field(default_factory=Rates)
     _key: bytes = field(default_factory=new_key)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from support.page import NOW, Visitor, account, bury, connected, make_page, signed_in, texts
+from support.waiting import until
 
 from compat.site_time import sql_date
 from runner.operations.report import snapshot
@@ -331,6 +333,27 @@ def test_nothing_secret_is_shown_anywhere(admin, shop):
             assert answer.status_code == 200, path
             assert "c4n4ry" not in answer.text, path
     assert "[hidden]" in admin.get(f"/actions/{shop.ids['pending']}").text
+
+
+def test_the_doctor_looks_beside_the_request(app, shop, admin, monkeypatch):
+    """A page that comes before the findings says so; everybody within a minute sees the same."""
+    from runner.operations.doctor import examine  # noqa: PLC0415  it is held up
+    from web.views import doctor  # noqa: PLC0415  the same
+
+    go, looks = threading.Event(), []
+
+    def slowly(patient):
+        looks.append(1)
+        assert go.wait(30)
+        return examine(patient)
+
+    monkeypatch.setattr(doctor, "examine", slowly)
+    assert "The doctor is looking" in texts(admin.get("/doctor").text)
+    assert admin.client.get("/api/doctor").json["ready"] is False
+    go.set()
+    until(lambda: "as they should be" in admin.get("/doctor").text)
+    assert admin.client.get("/api/doctor").json["counts"]["ok"] > 10
+    assert looks == [1]
 
 
 def test_without_handlers_it_works_too(shop):
