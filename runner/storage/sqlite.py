@@ -37,6 +37,7 @@ class SQLite:
     place = "?"
     begin = "BEGIN IMMEDIATE"
     packets = False
+    _one_thread = True
 
     def __init__(self, path: str, *, now: Callable[[], float] = time.time) -> None:
         self.home = path
@@ -49,7 +50,12 @@ class SQLite:
                 f"there is no SQLite file {self._path}: `./dev demo` shows how one is made;"
                 " for a site, give the DSN of its MySQL or MariaDB database"
             )
-        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
+        connection = sqlite3.connect(
+            self._path,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=self._one_thread,
+        )
         add_functions(connection, self._now)
         return connection
 
@@ -92,7 +98,10 @@ class SQLite:
 
 
 class ForThePage(SQLite):
-    """Statements are ended after `seconds`."""
+    """Statements are ended after `seconds`. A connection goes from thread to thread, but is used by
+    one at a time."""
+
+    _one_thread = False
 
     def __init__(self, path: str, seconds: float) -> None:
         super().__init__(path)
