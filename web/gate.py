@@ -225,7 +225,8 @@ class Rates:
                 self._left.clear()
             left, since = self._left.get(who, (self.burst, now))
             left = min(self.burst, left + (now - since) * self.rate)
-            self._left[who] = (max(left - 1, 0), now)
+            # Who is refused keeps what has come back to them, or would never be let in again.
+            self._left[who] = (left - 1 if left >= 1 else left, now)
         return 0 if left >= 1 else 1
 
 

@@ -11,6 +11,7 @@ from support.page import Visitor, bury, make_page, signed_in, texts
 
 from compat.site_time import sql_date
 from runner.core.errors import DatabaseGone, TookTooLong
+from web.gate import Rates
 
 SCRIPTS = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "' onmouseover='alert(1)",
@@ -269,3 +270,15 @@ def test_a_right_that_is_missing(shop, server):
     server.execute(f"DROP USER {name}")
     with pytest.raises(pymysql.err.MySQLError):
         pymysql.connect(host=server.host, port=server.port, user=name, password="read-only-pw")
+
+
+def test_who_was_too_quick_is_let_in_again(monkeypatch):
+    """At the rate itself, however often they ask meanwhile: a refusal costs nothing."""
+    now = [1000.0]
+    monkeypatch.setattr("web.gate.time.monotonic", lambda: now[0])
+    rates = Rates(rate=50, burst=10)
+    allowed = 0
+    for _ in range(400):  # two seconds, four times as many as the rate lets in
+        allowed += rates.wait("10.0.0.1") == 0
+        now[0] += 0.005
+    assert 105 <= allowed <= 112
