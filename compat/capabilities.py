@@ -44,7 +44,12 @@ def super_admins(stored: str) -> frozenset[str]:
 def _flags(value: object) -> dict[str, bool]:
     if not isinstance(value, dict):
         return {}
-    return {name: on is True or on in {1, "1"} for name, on in value.items() if type(name) is str}
+    return {name: _is_on(on) for name, on in value.items() if type(name) is str}
+
+
+def _is_on(value: object) -> bool:
+    """An array or an object is not: whoever wrote that meant something else."""
+    return value is True or (isinstance(value, int | str) and value in {1, "1"})
 
 
 def _read(text: str) -> Mapping[object, object]:

@@ -97,6 +97,10 @@ ROLES = (
         ("a:1:{i:0;R:1;}", ROLES, set()),
         ('s:13:"administrator";', ROLES, set()),
         ("b:1;", "b:1;", set()),
+        ('a:2:{s:10:"subscriber";b:1;s:5:"extra";a:0:{}}', ROLES, {"subscriber", "read"}),
+        ('a:1:{s:13:"administrator";O:3:"Foo":0:{}}', ROLES, set()),
+        (ADMIN, 'a:1:{s:13:"administrator";a:1:{s:12:"capabilities";a:1:{s:4:"read";a:0:{}}}}',
+         {"administrator"}),
     ],
 )  # fmt: skip
 def test_what_an_account_may_do(meta, roles, found):
