@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from enum import StrEnum
 
 LONGEST = 4096
@@ -18,8 +19,15 @@ LONGEST = 4096
 BCRYPT_READS = 72
 """Bytes of a password that bcrypt looks at; PHP drops the rest."""
 
+COSTS = range(4, 16)
+"""Of bcrypt that are computed: PHP gives 10, and 12 since 8.4; each more doubles the time, and the
+31 that the format allows would take days."""
+
+_USUAL_COST = 10
+
 _PREFIX = "$wp"
 _KEY = b"wp-sha384"
+_BCRYPT = re.compile(r"(?:\$wp)?\$2[aby]\$(\d\d)\$")
 _ITOA64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PORTABLE = 34
 """Characters of a portable hash: $P$, one for the rounds, 8 of salt, 22 of hash."""
@@ -38,13 +46,18 @@ class Kind(StrEnum):
 
 def kind_of(stored: str) -> Kind:
     """Which of them a stored hash is."""
-    if stored.startswith(f"{_PREFIX}$2"):
-        return Kind.WORDPRESS
-    if stored.startswith(("$2y$", "$2b$", "$2a$")):
-        return Kind.BCRYPT
+    if _cost(stored) in COSTS:
+        return Kind.WORDPRESS if stored.startswith(_PREFIX) else Kind.BCRYPT
     if stored.startswith(("$P$", "$H$")) and len(stored) == _PORTABLE:
         return Kind.PORTABLE
     return Kind.UNKNOWN
+
+
+def nobodys(like: str) -> str:
+    """A hash that no password has, of WordPress's own kind and as dear as another one of the same
+    site: what is compared for an unknown name, so that time does not tell it."""
+    cost = _cost(like)
+    return f"{_PREFIX}$2y${cost if cost in COSTS else _USUAL_COST:02}${'.' * 53}"
 
 
 def is_too_long(password: str) -> bool:
@@ -71,6 +84,12 @@ def portable_matches(password: str, stored: str) -> bool:
     for _ in range(1 << rounds):
         digest = hashlib.md5(digest + secret).digest()  # noqa: S324  the format's own
     return hmac.compare_digest((stored[:12] + _encoded(digest)).encode(), stored.encode())
+
+
+def _cost(stored: str) -> int:
+    """Of a hash by bcrypt; -1 for others."""
+    match = _BCRYPT.match(stored)
+    return int(match[1]) if match else -1
 
 
 def _trimmed(password: str) -> bytes:

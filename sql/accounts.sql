@@ -96,6 +96,10 @@ SELECT ID AS id, user_login, user_pass FROM {people} WHERE user_login = :login L
 -- The same by its e-mail address.
 SELECT ID AS id, user_login, user_pass FROM {people} WHERE user_email = :login LIMIT 2
 
+-- name: wordpress_first
+-- A hash as the site makes them.
+SELECT user_pass FROM {people} ORDER BY ID LIMIT 1
+
 -- name: wordpress_meta
 -- What it may do on this site.
 SELECT meta_value FROM {people_meta} WHERE user_id = :id AND meta_key = :key LIMIT 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 from support.page import PASSWORD, connected
 
 from compat.site_time import epoch_of
 from runner.core.errors import RunnerError, SiteError, UsageError
+from runner.operations import wordpress_accounts
 from runner.operations.accounts import (
     ABSOLUTE,
     IDLE,
@@ -19,6 +21,7 @@ from runner.operations.accounts import (
     Sessions,
     Throttle,
 )
+from runner.operations.wordpress_accounts import WordPressAccounts
 
 NOW = epoch_of("2026-11-23 06:05:00")
 
@@ -244,6 +247,32 @@ def test_many_tries_at_once_are_counted_too(site):
         thread.join()
     assert len(allowed) == 30
     assert sum(allowed) <= 2 * TRIES
+
+
+CHEAP = "$2y$05$XpP.fTDLQKS4lceEZ.GZOepAuLHuGogKUtNwDygzg2EEHKYIxD0MO"  # correct horse
+
+
+@pytest.fixture
+def people(place, site):
+    """The administrator of a real WordPress, with a hash that is not dear."""
+    site.load_dump(Path(__file__).parents[1] / "data" / "realsite_users.sql")
+    site.run("UPDATE wp_users SET user_pass = %s", (CHEAP,))
+    return WordPressAccounts(*place, "administrator")
+
+
+def test_an_unknown_login_of_wordpress_costs_as_much(people, monkeypatch):
+    """One comparison, with a hash of the cost that the site's own have."""
+    compared = []
+    real = wordpress_accounts.password_matches
+    monkeypatch.setattr(
+        wordpress_accounts,
+        "password_matches",
+        lambda password, stored: compared.append(stored) or real(password, stored),
+    )
+    for name in ("admin", "nobody", "nobody@example.test"):
+        assert people.sign_in(name, "wrong") is None
+    assert len(compared) == 3
+    assert [text.removeprefix("$wp")[:7] for text in compared] == ["$2y$05$"] * 3
 
 
 def test_without_the_tables(site):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import bcrypt
 import pytest
 
 from compat.capabilities import capabilities, super_admins
-from compat.passwords import Kind, bcrypt_parts, is_too_long, kind_of, portable_matches
+from compat.passwords import Kind, bcrypt_parts, is_too_long, kind_of, nobodys, portable_matches
 from runner.operations.wordpress_accounts import password_matches
 
 MADE_BY_PHP = [
@@ -61,6 +62,27 @@ def test_a_hash_cannot_ask_for_endless_rounds():
     hostile = "$P$S" + MADE_BY_PHP[8][1][4:]
     assert kind_of(hostile) is Kind.PORTABLE
     assert not portable_matches("correct horse", hostile)
+
+
+@pytest.mark.parametrize("prefix", ["", "$wp"])
+def test_a_hash_cannot_ask_for_days(prefix, caplog):
+    """bcrypt's cost doubles the time with each step: what nobody writes is not computed, but told."""
+    hostile = f"{prefix}$2y$31${'a' * 53}"
+    assert kind_of(hostile) is Kind.UNKNOWN  # before it would be computed
+    assert not password_matches("x", hostile)
+    assert "cost" in caplog.text
+    assert kind_of(f"{prefix}$2y$15${'a' * 53}") is not Kind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("like", "cost"),
+    [("$wp$2y$12$x", "12"), ("$2y$05$x", "05"), ("$P$B", "10"), ("", "10"), ("$2y$31$x", "10")],
+)
+def test_the_hash_of_nobody(like, cost):
+    """It costs what the site's own do, and is one that bcrypt computes."""
+    assert nobodys(like).startswith(f"$wp$2y${cost}$")
+    assert kind_of(nobodys(like)) is Kind.WORDPRESS
+    bcrypt.checkpw(b"x", nobodys("$2y$04$")[3:].encode())  # raises for what is no hash
 
 
 def test_bcrypt_gets_no_more_than_it_reads():
