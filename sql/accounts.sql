@@ -90,11 +90,11 @@ DELETE FROM {sign_ins} WHERE tried_at < FROM_UNIXTIME(UNIX_TIMESTAMP() - :second
 
 -- name: wordpress_by_login
 -- An account of WordPress, by its login.
-SELECT ID AS id, user_login, user_pass FROM {people} WHERE user_login = :login LIMIT 2
+SELECT ID AS id, user_login, user_pass, user_login AS written FROM {people} WHERE user_login = :login LIMIT 2
 
 -- name: wordpress_by_email
 -- The same by its e-mail address.
-SELECT ID AS id, user_login, user_pass FROM {people} WHERE user_email = :login LIMIT 2
+SELECT ID AS id, user_login, user_pass, user_email AS written FROM {people} WHERE user_email = :login LIMIT 2
 
 -- name: wordpress_first
 -- A hash as the site makes them.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from functools import cache
@@ -44,7 +45,14 @@ TRIES, TRIES_OF_NAME, TRIES_OF_ADDRESS = 5, 50, 20
 a name is higher, so that a stranger cannot lock somebody out soon."""
 
 _COST = {"n": 2**14, "r": 8, "p": 1}
-"""Of scrypt: 16 MB and some 40 ms."""
+"""Of scrypt: 16 MB and some 40 to 100 ms. Each hash says its own, so that it can be raised."""
+
+_DEAREST = {"n": 2**17, "r": 8, "p": 4}
+"""What is computed at most."""
+
+_STORED = re.compile(
+    r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/=]+)\$([\w+/=]+)", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +136,9 @@ class Accounts:
         self._change("set_password", name, password=hashed(password))
 
     def renew_token(self, name: str) -> str:
+        """The old one ends, with the sessions that it may have begun."""
         made = new_token()
-        self._change("set_token", name, token=_digest(made), keep=True)
+        self._change("set_token", name, token=_digest(made))
         return made
 
     def by_password(self, name: str, password: str) -> Account | None:
@@ -224,8 +233,12 @@ class Throttle:
 
 
 def _whose(name: str, address: str) -> dict[str, str]:
-    """Names that WordPress takes for one are one."""
-    return {"name": name.strip().casefold()[:191], "address": address[:45]}
+    return {"name": folded(name)[:191], "address": address[:45]}
+
+
+def folded(name: str) -> str:
+    """The same for names that are one to who signs in: capitals and blanks around do not count."""
+    return name.strip().casefold()
 
 
 def check_name(name: str) -> None:
@@ -243,16 +256,23 @@ def hashed(password: str) -> str:
     if len(password) > LONGEST_PASSWORD:
         raise UsageError(f"a password has {LONGEST_PASSWORD} characters at most")
     salt = secrets.token_bytes(16)
-    return f"scrypt${_b64(salt)}${_b64(_scrypt(password, salt))}"
+    facts = f"ln={_COST['n'].bit_length() - 1},r={_COST['r']},p={_COST['p']}"
+    return f"$scrypt${facts}${_b64(salt)}${_b64(_scrypt(password, salt, _COST))}"
 
 
 def matches(password: str, stored: str) -> bool:
-    kind, _, rest = stored.partition("$")
-    salt, _, wanted = rest.partition("$")
-    if kind != "scrypt" or len(password) > LONGEST_PASSWORD:
+    """Whether it is the password of a stored hash. False for a text that is none."""
+    match = _STORED.fullmatch(stored)
+    if match is None or len(password) > LONGEST_PASSWORD:
         return False
-    found = _scrypt(password, base64.b64decode(salt))
-    return hmac.compare_digest(found, base64.b64decode(wanted))
+    cost = {"n": 1 << int(match[1]), "r": int(match[2]), "p": int(match[3])}
+    if any(cost[key] > most for key, most in _DEAREST.items()):
+        return False
+    try:
+        salt, wanted = base64.b64decode(match[4]), base64.b64decode(match[5])
+        return hmac.compare_digest(_scrypt(password, salt, cost), wanted)
+    except ValueError:
+        return False
 
 
 def new_token() -> str:
@@ -265,9 +285,9 @@ def _nobodys() -> str:
     return hashed(secrets.token_urlsafe(32))
 
 
-def _scrypt(password: str, salt: bytes) -> bytes:
+def _scrypt(password: str, salt: bytes, cost: dict[str, int]) -> bytes:
     secret = password.encode(errors="surrogatepass")
-    return hashlib.scrypt(secret, salt=salt, dklen=32, maxmem=64 * 1024 * 1024, **_COST)
+    return hashlib.scrypt(secret, salt=salt, dklen=32, maxmem=256 * 1024 * 1024, **cost)
 
 
 def _b64(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """Signing in with an account of WordPress: its password's hash and its capabilities are read, and
-nothing else of WordPress is asked: plugins that add a second factor are not consulted."""
+nothing else of WordPress is asked: plugins that add a second factor are not consulted, and accounts
+that wp-config.php puts into a table of another name (CUSTOM_USER_TABLE) are not found."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from compat.capabilities import capabilities, super_admins
 from compat.passwords import Kind, bcrypt_parts, is_too_long, kind_of, nobodys, portable_matches
 from runner.core.errors import DatabaseError, DatabaseGone
+from runner.operations.accounts import folded
 from runner.site import PEOPLE_TABLES, identifiers
 from runner.storage.queries import Queries
 
@@ -48,7 +50,10 @@ class WordPressAccounts:
 
     def _account(self, login: str) -> tuple[str, Row | None]:
         """Where the accounts are, and the one that is meant. In a network of sites they are under
-        the network's prefix."""
+        the network's prefix.
+
+        The server takes `ádmin` for `admin`, which is as many names to guess by as one likes: here
+        a name is as it was written, but for capitals."""
         for number, base in enumerate(self._bases):
             by = "wordpress_by_email" if "@" in login else "wordpress_by_login"
             try:
@@ -63,8 +68,8 @@ class WordPressAccounts:
                 if number + 1 == len(self._bases):
                     raise
                 continue
-            exact = len(rows) == 1
-            return base, rows[0] if exact else None
+            exact = [row for row in rows if folded(str(row["written"])) == folded(login)]
+            return base, exact[0] if len(exact) == 1 else None
         raise AssertionError("there is a last one")  # pragma: no cover
 
     def _first(self, base: str) -> str:
@@ -106,7 +111,7 @@ def password_matches(password: str, stored: str) -> bool:
         return portable_matches(password, stored)
     if kind is Kind.UNKNOWN:
         logger.warning(
-            "a WordPress account's password is hashed in a way, or at a cost, that is not known here"
+            "a WordPress account's password is hashed in a way or at a cost that is not known here"
         )
         return False
     import bcrypt  # noqa: PLC0415  for sign-ins alone

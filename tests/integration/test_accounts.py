@@ -193,6 +193,9 @@ def test_what_happens_to_an_account_counts_at_once(place):
     assert sessions.find(cookie) is None
     accounts.add("anna", "admin", password=PASSWORD, token=False, actor="root")
     assert sessions.find(cookie) is None  # the old one does not come alive by a namesake
+    cookie = sessions.start("anna", "own", "admin", "")
+    accounts.renew_token("anna")
+    assert sessions.find(cookie) is None  # a token that leaked signs in as a password does
 
 
 def test_guessing_is_slowed_down(place, site):
@@ -273,6 +276,43 @@ def test_an_unknown_login_of_wordpress_costs_as_much(people, monkeypatch):
         assert people.sign_in(name, "wrong") is None
     assert len(compared) == 3
     assert [text.removeprefix("$wp")[:7] for text in compared] == ["$2y$05$"] * 3
+
+
+def test_a_login_of_wordpress_is_as_it_was_written(people, site):
+    """The server takes these for one; whoever guesses would have each as a new name."""
+    site.run("UPDATE wp_users SET user_email = 'anna@example.test'")
+    for name in ("admin", "ADMIN", "Anna@Example.test"):
+        assert people.sign_in(name, "correct horse") == "admin", name
+    for name in ("ádmin", "\uff41dmin", "admin\u200b", "admin\0", "ánna@example.test"):
+        assert site.run("SELECT COUNT(*) FROM wp_users WHERE %s IN (user_login, user_email)",
+                        (name,))[0][0] == 1  # fmt: skip
+        assert people.sign_in(name, "correct horse") is None, ascii(name)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["", "x", "scrypt$a$b", "$scrypt$ln=14,r=8,p=1$a$b", "$scrypt$ln=14,r=8,p=1$é$b",
+     "$scrypt$ln=0,r=8,p=1$YWFh$YWFh", "$scrypt$ln=14,r=0,p=1$YWFh$YWFh",
+     "$scrypt$ln=99,r=8,p=1$YWFh$YWFh", "$scrypt$ln=14,r=99,p=99$YWFh$YWFh"],
+)  # fmt: skip
+def test_what_is_no_hash_lets_nobody_in(place, site, stored):
+    """Nor does it break the sign-in, or keep it busy."""
+    accounts = Accounts(*place)
+    accounts.add("anna", "read", password=PASSWORD, token=False, actor="root")
+    site.run("UPDATE wp_runner_accounts SET password = %s", (stored,))
+    assert accounts.by_password("anna", PASSWORD) is None
+
+
+def test_a_hash_says_what_it_cost(place, site, monkeypatch):
+    """Those from before the cost was raised are still good."""
+    accounts = Accounts(*place)
+    accounts.add("anna", "read", password=PASSWORD, token=False, actor="root")
+    assert site.own("accounts")[0]["password"].startswith("$scrypt$ln=14,r=8,p=1$")
+    monkeypatch.setattr("runner.operations.accounts._COST", {"n": 2**15, "r": 8, "p": 1})
+    assert accounts.by_password("anna", PASSWORD).name == "anna"
+    accounts.set_password("anna", PASSWORD)
+    assert site.own("accounts")[0]["password"].startswith("$scrypt$ln=15,")
+    assert accounts.by_password("anna", PASSWORD).name == "anna"
 
 
 def test_without_the_tables(site):

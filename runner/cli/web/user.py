@@ -110,7 +110,7 @@ def password_(*, name: str, password_stdin: bool, **flags: Any) -> None:
 @settings_options("database")
 @click.argument("name")
 def token_(*, name: str, **flags: Any) -> None:
-    """Give an account a new token; the old one ends."""
+    """Give an account a new token; the old one and its sessions end."""
     with site_app(flags).open() as (database, site):
         made = Accounts(database, site).renew_token(name)
     click.echo("its token, which is not shown again:", err=True)
