@@ -12,24 +12,30 @@ from runner.core.limits import Limits
 from runner.operations.actions import Actions
 from runner.operations.audit import Audit
 from runner.operations.cleaner import Cleaner, usual_cutoffs
+from runner.operations.health.alerts import Alerts
 from runner.operations.minutes import Minutes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from apscheduler.schedulers.background import BackgroundScheduler
 
     from compat.site_time import SiteZone
     from runner.app import App
+    from runner.core.clock import Clock
     from runner.core.signals import Stop
+    from runner.operations.health.watch import Watch
 
 LATE = 3600
 """Seconds that a chore may be late, after a sleep of the machine say, and still be done."""
 
-DAY = 86_400
+DAY, HOUR = 86_400, 3600
 
 MARGIN = 4
 """Seconds after a minute at which it is written: its last commits have come by then."""
+
+LOOK = 10
+"""Second of a minute at which health is looked after: the figures of the last one are there."""
 
 SPREAD = 300
 """Seconds by which its time varies, so that several daemons do not begin together."""
@@ -47,6 +53,7 @@ def clean(app: App, stop: Stop, tell: Callable[[str], object]) -> None:
             cleaner.forget_attempts(now)
             if site.migrated:
                 Audit(database, site).forget()
+                Alerts(database, site).forget()
     except Exception as error:  # noqa: BLE001  whatever it is, the daemon's work goes on
         tell(f"old actions could not be deleted: {error}")
         return
@@ -68,6 +75,16 @@ def record(app: App, keep_minutes: int, tell: Once) -> None:
         tell.again()
 
 
+def watch_over(watch: Watch, tell: Once) -> None:
+    """A look after the site's health. What goes wrong is told once and ends nothing."""
+    try:
+        watch.once()
+    except Exception as error:  # noqa: BLE001  whatever it is, the daemon's work goes on
+        tell(f"the site's health could not be looked at: {error}")
+    else:
+        tell.again()
+
+
 class Once:
     """Says the same trouble once, until it is over."""
 
@@ -84,14 +101,29 @@ class Once:
         self._told = False
 
 
+class Repeated:
+    """Says each text again after an hour at the soonest."""
+
+    def __init__(self, tell: Callable[[str], object], clock: Clock) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    def __call__(self, text: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._told.get(text, -HOUR) >= HOUR:
+            self._told = {t: at for t, at in self._told.items() if now - at < HOUR} | {text: now}
+            self._tell(text)
+
+
 def scheduler(
     zone: SiteZone,
     clean_at: str,
     call: Callable[[], object],
-    each_minute: Callable[[], object] | None = None,
+    each_minute: Sequence[tuple[int, str, Callable[[], object]]] = (),
 ) -> BackgroundScheduler:
-    """A scheduler that cleans each day at that time of the site's, and does something each
-    minute."""
+    """A scheduler that cleans each day at that time of the site's, and does things each minute:
+    at which second, what it is, and how."""
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415  a tenth of a
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415  second, for daemons only
 
@@ -105,9 +137,8 @@ def scheduler(
         hour, minute = (int(part) for part in clean_at.split(":"))
         daily = CronTrigger(hour=hour, minute=minute, jitter=SPREAD, timezone=where)
         made.add_job(call, daily, id="clean", name="delete old actions")
-    if each_minute:
-        minutely = CronTrigger(second=MARGIN, timezone=where)
-        made.add_job(each_minute, minutely, id="minute", name="record figures")
+    for second, name, do in each_minute:
+        made.add_job(do, CronTrigger(second=second, timezone=where), id=name, name=name)
     return made
 
 

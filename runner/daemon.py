@@ -7,16 +7,27 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from runner.app import Progress
-from runner.chores import Once, clean, record, running, scheduler
+from runner.chores import (
+    LOOK,
+    MARGIN,
+    Once,
+    Repeated,
+    clean,
+    record,
+    running,
+    scheduler,
+    watch_over,
+)
 from runner.core.errors import ConfigError
 from runner.core.queues import REST, WorkerQueue
 from runner.core.summary import Summary
 from runner.engine import drain, limits_of
 from runner.operations.safety import WITHOUT_TABLES, check_mode
 from runner.operations.worker import BREATH
+from runner.watcher import watch_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from runner.app import App
     from runner.config import Settings
@@ -113,6 +124,7 @@ class Daemon:
         self._limits = limits_of(app, self._settings, stop)
         self._outage = Outage(app.clock, watch.tell)
         self._once = Once(watch.tell)
+        self._trouble = Repeated(watch.tell, app.clock)
         self._failures: list[BaseException] = []
         self._summaries: list[Summary] = []
 
@@ -122,7 +134,7 @@ class Daemon:
             check_mode(self._settings.mode, site, database.dialect, len(self._app.handlers))
             if not site.migrated:
                 self._watch.tell(WITHOUT_TABLES)
-        minutely = self._record if site.migrated else None
+        minutely = [*self._minutely()] if site.migrated else []
         chores = scheduler(site.zone, self._settings.clean_at, self._clean, minutely)
         heaviest = max(queue.weight for queue, _ in worked)
         threads = [
@@ -157,6 +169,11 @@ class Daemon:
                 deadline = clock.monotonic() + grace
             if deadline and grace and clock.monotonic() >= deadline:
                 self._stop.hurry()
+
+    def _minutely(self) -> Iterator[tuple[int, str, Callable[[], object]]]:
+        yield MARGIN, "record figures", self._record
+        health, trouble = watch_of(self._app, self._settings, self._trouble), Once(self._watch.tell)
+        yield LOOK, "look after health", lambda: watch_over(health, trouble)
 
     def _clean(self) -> None:
         clean(self._app, self._stop, self._watch.tell)

@@ -21,6 +21,7 @@ OWN_TABLES = (
     "migrations", "workers", "leases", "attempts", "held",
     "dead_letters", "pauses", "rates", "locks", "skips",
     "minutes", "census", "failures", "accounts", "sessions", "sign_ins", "audit",
+    "alerts", "messages", "silences", "looks",
 )  # fmt: skip
 """The runner's own, made by `runner migrate`."""
 
@@ -30,7 +31,7 @@ JOB_TABLES = {"job_log": "wpkite_job_log", "job_letters": "wpkite_dead_letters"}
 PEOPLE_TABLES = {"people": "users", "people_meta": "usermeta", "network_meta": "sitemeta"}
 """WordPress's own, of its accounts; in a network of sites under the network's prefix."""
 
-OWN_SCHEMA = 4
+OWN_SCHEMA = 5
 """Number of the newest migration in `sql/schema`."""
 
 

@@ -23,6 +23,8 @@ COMMANDS = {
     "install": "Set up beside PHP's own runner: park the actions of your handlers' hooks.",
     "uninstall": "Undo `runner install`: every action gets its true date back.",
     "web": "Serve the status page; who may open it.",
+    "health": "Say whether all is well, and tell people when it is not.",
+    "alert": "List alerts, silence them, try the channels.",
     "doctor": "Look for what is wrong or slow: site, database, queue, runner.",
     "grants": "Print or verify the rights of the database account.",
     "status": "Show what waits, runs and failed.",

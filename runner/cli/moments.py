@@ -115,13 +115,3 @@ def _seconds(text: str) -> int | None:
     if any(unit not in _UNITS for _, unit in parts):
         return None
     return sum(number * _UNITS[unit] for number, unit in parts)
-
-
-def duration(seconds: int) -> str:
-    """`90061` as `1 d 1 h`: the two largest units."""
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])

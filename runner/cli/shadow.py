@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli import printable
-from runner.cli.moments import duration
+from runner.core.durations import duration
 from runner.operations.shadow import shadow
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import printable
-from runner.cli.moments import duration
 from runner.cli.options import make_app, resolved, settings_options
+from runner.core.durations import duration
 from runner.core.jobs import HOOK, PHP_HOOK
 from runner.operations.job_report import JobReport
 from runner.operations.report import snapshot

@@ -17,6 +17,8 @@ from runner.core.errors import ConfigError
 from runner.core.jobs import HOOK, PHP_HOOK
 from runner.core.queues import WorkerQueue
 from runner.core.queues import parse as parse_queues
+from runner.core.thresholds import Limit
+from runner.core.thresholds import parse as parse_thresholds
 from runner.storage.dsn import TLS, parse
 
 if TYPE_CHECKING:
@@ -168,6 +170,37 @@ def _header(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,60}", text):
         raise ValueError("the name of a header, such as X-Forwarded-User")
     return text
+
+
+def _mail_addresses(text: str) -> tuple[str, ...]:
+    from runner.core.addresses import check_addresses  # noqa: PLC0415  for alerts alone
+
+    return check_addresses(text)
+
+
+def _mail_host(text: str) -> str:
+    from runner.core.addresses import check_host  # noqa: PLC0415  for alerts alone
+
+    return check_host(text)
+
+
+def _https(text: str) -> str:
+    """Empty is nothing: a secret's variable may be there without a value."""
+    from runner.core.addresses import check_url  # noqa: PLC0415  for alerts alone
+
+    return check_url(text) if text.strip() else ""
+
+
+def _title(text: str) -> str:
+    from runner.core.message import check_template  # noqa: PLC0415  for alerts alone
+
+    return check_template(text)
+
+
+def _web_address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/<>|\"']+(/[^\s<>|\"']*)?", text):
+        raise ValueError("the page's address, such as https://runner.example.com")
+    return text.rstrip("/")
 
 
 def _executor(text: str) -> str:
@@ -325,6 +358,67 @@ class Settings:
         7, "Days that figures by the minute are kept.", least=1, most=3660, metavar="DAYS",
         section="work",
     )  # fmt: skip
+    listen: str = _define(
+        "", "work", "Address and port at which the daemon answers /livez, /readyz and /metrics to"
+        " everybody who can reach it (default: it does not).", _address, metavar="HOST:PORT",
+    )  # fmt: skip
+    thresholds: tuple[Limit, ...] = _define(
+        (), "alerts", "From when on something is wrong: NAME=NUMBER or NAME=off, for one hook or"
+        " group with @hook:NAME or @group:NAME after it. `runner health` shows them.",
+        parse_thresholds, metavar="NAME=N,…", flag="--threshold", repeated=True,
+    )  # fmt: skip
+    smtp_host: str = _define(
+        "", "alerts", "Server that takes mail: HOST or HOST:PORT. Without it nothing is mailed.",
+        _mail_host, metavar="HOST:PORT", flag="",
+    )  # fmt: skip
+    smtp_tls: str = _chosen(
+        "auto", "alerts", ("auto", "starttls", "tls", "off"), "TLS to that server: auto takes what"
+        " it offers, starttls refuses without, tls speaks it from the start.", flag="",
+    )  # fmt: skip
+    smtp_user: str = _define("", "alerts", "Account at that server.", _text, flag="")
+    smtp_password: str = _define(
+        "", "alerts", "Its password.", str, secret=True, file=True, flag="",
+    )  # fmt: skip
+    alert_email: tuple[str, ...] = _define(
+        (), "alerts", "To whom alerts are mailed (default: the site's admin_email).",
+        _mail_addresses, metavar="A,B", flag="",
+    )  # fmt: skip
+    alert_from: str = _define(
+        "", "alerts", "Who the mail is from (default: runner@ the site's host).",
+        lambda text: _mail_addresses(text)[0], metavar="ADDRESS", flag="",
+    )  # fmt: skip
+    slack_webhook: str = _define(
+        "", "alerts", "Incoming webhook of Slack, https.", _https, secret=True, file=True, flag="",
+    )  # fmt: skip
+    alert_channels: tuple[str, ...] = _list(
+        "alerts", "Functions of your own that alerts are told to as well.",
+        metavar="MODULE:NAME", flag="",
+    )  # fmt: skip
+    alert_private: bool = _define(
+        False, "alerts", "true lets webhook and pulse be addresses of a private network.", _yes,
+        metavar="true|false", flag="",
+    )  # fmt: skip
+    alert_title: str = _define(
+        "[{site}] {state}: {text}", "alerts", "First line of an alert.", _title, metavar="TEXT",
+        flag="",
+    )  # fmt: skip
+    alert_cooldown: int = _count(
+        30, "Minutes after which an alert that still holds is told again.", "alerts", least=1,
+        most=10_080, metavar="MINUTES", flag="",
+    )  # fmt: skip
+    alert_most: int = _count(
+        20, "Messages an hour at most; what comes beyond is told together.", "alerts", least=2,
+        most=1000, metavar="N", flag="",
+    )  # fmt: skip
+    pulse_url: str = _define(
+        "", "alerts", "Address, https, that is called once a minute while all is well: who watches"
+        " it hears when this machine is dead.", _https, secret=True, file=True, flag="",
+    )  # fmt: skip
+    state_dir: str = _define(
+        "", "alerts", "Folder of a small file that remembers an outage of the database (default:"
+        " STATE_DIRECTORY of systemd, else .local/state/wp-action-runner at home).", _text,
+        metavar="DIR", flag="",
+    )  # fmt: skip
     bind: str = _define(
         "127.0.0.1:8020", "web", "Address and port of the page.", _address, metavar="HOST:PORT",
     )  # fmt: skip
@@ -356,6 +450,10 @@ class Settings:
     web_role: str = _chosen(
         "read", "web", ROLES, "What people may do who sign in by WordPress or a proxy: read looks"
         " only, admin changes things.", flag="--role",
+    )  # fmt: skip
+    web_url: str = _define(
+        "", "web", "Where browsers find the page: alerts link to it.", _web_address, metavar="URL",
+        flag="",
     )  # fmt: skip
     redact: tuple[str, ...] = _list(
         "web", "Further names in args whose values the page does not show.", flag="",

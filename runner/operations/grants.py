@@ -40,11 +40,14 @@ _SITE = dict.fromkeys((*TABLES, "options"), _READ)
 _PEOPLE = ("accounts", "sessions", "sign_ins", "audit")
 """Who may open the page, and what people changed."""
 
+_ALERTS = ("alerts", "messages", "silences", "looks")
+"""What is wrong, and whom it was told."""
+
 _AUDITED = {"audit": ("SELECT", "INSERT", "UPDATE")}
 
 _RUN = {
     **dict.fromkeys(OWN_TABLES, _ALL),
-    **dict.fromkeys(("migrations", "pauses", "minutes", "census", *_PEOPLE), _READ),
+    **dict.fromkeys(("migrations", "pauses", "minutes", "census", *_PEOPLE, *_ALERTS), _READ),
     **dict.fromkeys(("attempts", "failures", "dead_letters"), ("SELECT", "INSERT")),
     "rates": ("SELECT", "INSERT", "UPDATE"),
     "actions": ("SELECT", "INSERT", "UPDATE"),
@@ -70,7 +73,12 @@ _PURGE = {
     **_AUDITED,
 }
 
-_RECORD = dict.fromkeys(("minutes", "census"), ("SELECT", "INSERT", "DELETE"))
+_RECORD = {
+    **dict.fromkeys(("minutes", "census"), ("SELECT", "INSERT", "DELETE")),
+    **dict.fromkeys(("alerts", "messages"), _ALL),
+    "silences": ("SELECT", "DELETE"),
+    "looks": ("SELECT", "INSERT", "DELETE"),
+}
 """What a daemon writes each minute."""
 
 _ENQUEUE = dict.fromkeys(("actions", "groups", "logs"), ("SELECT", "INSERT"))
@@ -81,6 +89,7 @@ _MANAGE = {
     **_AUDITED,
     "dead_letters": ("SELECT", "UPDATE"),
     "pauses": _ALL,
+    "silences": ("SELECT", "INSERT", "DELETE"),
     "skips": ("SELECT", "DELETE"),
     "actions": ("SELECT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "DELETE"),
@@ -113,6 +122,7 @@ FEATURES: Mapping[str, tuple[Mapping[str, tuple[str, ...]], ...]] = {
         dict.fromkeys(OWN_TABLES, _READ),
         {"options": _ALL, "actions": ("SELECT", "UPDATE")},
     ),
+    "health": (dict.fromkeys(OWN_TABLES, _READ), _RECORD),
     "status": (dict.fromkeys(OWN_TABLES, _READ),),
 }
 """What an account may be for. `work` cleans once a day; `manage` is what a person does with single
@@ -133,6 +143,8 @@ _COLUMNS = {
     "sessions": "seen_at",
     "sign_ins": "tried_at",
     "audit": "changed",
+    "alerts": "told",
+    "messages": "tries",
 }
 """A column that is written, for those that are updated."""
 

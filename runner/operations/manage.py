@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.operations import changes
 from runner.operations.audit import Actor, Audit, Entry
 from runner.operations.dead_letters import DeadLetters
+from runner.operations.health.alerts import Alerts
 from runner.operations.pauses import Pauses
 
 if TYPE_CHECKING:
@@ -101,6 +102,21 @@ class Manage:
             entry.asked, entry.changed = 1, int(was)
             return was
 
+    def silence(self, rule: str, subject: str, *, until: int, reason: str = "") -> None:
+        """As `Alerts.silence`."""
+        alerts = Alerts(*self._place)
+        with self._entry("silence", [], target=silenced(rule, subject), note=reason) as entry:
+            alerts.silence(rule, subject, until=until, reason=reason, actor=self._actor.name)
+            entry.asked = entry.changed = 1
+
+    def unsilence(self, rule: str, subject: str) -> bool:
+        """As `Alerts.unsilence`: whether it was silenced."""
+        alerts = Alerts(*self._place)
+        with self._entry("unsilence", [], target=silenced(rule, subject)) as entry:
+            was = alerts.unsilence(rule, subject)
+            entry.asked, entry.changed = 1, int(was)
+            return was
+
     @contextmanager
     def together(self, verb: str, target: str) -> Iterator[Entry]:
         """What is changed meanwhile is one entry of the audit: many actions, some at a time, or
@@ -159,6 +175,11 @@ class Manage:
         return done
 
 
+def silenced(rule: str, subject: str) -> str:
+    """`alerts`, `alerts of stuck`, `alerts of stuck, hook shop_sync`."""
+    return f"alerts of {', '.join(filter(None, (rule, subject)))}" if rule or subject else "alerts"
+
+
 def named(ids: Sequence[int], of: str = "action") -> str:
     """`action 48211`, `3 actions: 1, 2, 3`."""
     if len(ids) == 1:
@@ -168,4 +189,4 @@ def named(ids: Sequence[int], of: str = "action") -> str:
     return f"{len(ids)} {of}s: {some}{more}"
 
 
-__all__ = ["Actor", "Manage", "named"]
+__all__ = ["Actor", "Manage", "named", "silenced"]

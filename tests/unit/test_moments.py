@@ -2,7 +2,8 @@
 
 import pytest
 
-from runner.cli.moments import Moment, duration, moment, span
+from runner.cli.moments import Moment, moment, span
+from runner.core.durations import duration
 from runner.core.errors import UsageError
 
 AT = 1_795_413_900  # 2026-11-23 06:05:00 UTC

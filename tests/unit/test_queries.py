@@ -71,10 +71,10 @@ def filled():
 def test_the_files_are_there():
     """The tests below see the files that the runner uses."""
     assert FILES == [
-        "accounts.sql", "action_scheduler.sql", "actions.sql", "audit.sql", "chains.sql", "changes.sql", "dead_letters.sql", "doctor.sql", "enqueue.sql",
-        "explain.sql", "gates.sql", "grants.sql", "install.sql", "jobs.sql", "leases.sql", "listing.sql",
+        "accounts.sql", "action_scheduler.sql", "actions.sql", "alerts.sql", "audit.sql", "chains.sql", "changes.sql", "dead_letters.sql", "doctor.sql", "enqueue.sql",
+        "explain.sql", "gates.sql", "grants.sql", "health.sql", "install.sql", "jobs.sql", "leases.sql", "listing.sql",
         "migrate.sql", "minutes.sql", "parked.sql", "pauses.sql", "purge.sql", "rail.sql", "report.sql", "settling.sql", "site.sql", "upstream.sql",
-        "schema/0001_leases.sql", "schema/0002_parked.sql", "schema/0003_control.sql", "schema/0004_page.sql",
+        "schema/0001_leases.sql", "schema/0002_parked.sql", "schema/0003_control.sql", "schema/0004_page.sql", "schema/0005_alerts.sql",
     ]  # fmt: skip
     assert queries.folder() == ROOT / "sql"
     assert all(load(file) for file in FILES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compat.schedules import Kind
-from runner.cli.moments import duration
+from runner.core.durations import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from runner.cli.moments import duration
 from runner.cli.options import resolved, settings_options, site_app
 from runner.cli.output import LIST_FORMATS, chosen_fields, output_options, print_rows
+from runner.core.durations import duration
 from runner.operations.workers import WorkerRow, workers
 
 EPILOG = """\b

@@ -19,7 +19,7 @@ from runner.operations.doctor.findings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from runner.operations.doctor.findings import Patient, Verdict
     from runner.storage.db import Row
@@ -136,15 +136,7 @@ def duplicate(patient: Patient) -> Verdict:
 
 @check("chains.stopped")
 def stopped(patient: Patient) -> Verdict:
-    found: dict[str, int] = {}
-    for status in (Status.COMPLETE, Status.FAILED):
-        for row in patient.ask("recurred", status=status, limit=SAMPLE):
-            found[row["hook"]] = max(found.get(row["hook"], 0), int(row["newest"]))
-    ended = [
-        hook
-        for hook, newest in sorted(found.items())[: CHAINS * 10]
-        if not patient.ask("goes_on", hook=hook, newest=newest)
-    ]
+    ended = [*ended_chains(patient)]
     if not ended:
         return ok(0, "Recurring actions that lately ended without a next one.")
     return warning(
@@ -153,6 +145,21 @@ def stopped(patient: Patient) -> Verdict:
         "See the log of the newest one; the plugin that owns it may have to schedule it anew.",
         some([_why(patient, hook) for hook in ended[:CHAINS]]),
     )
+
+
+def ended_chains(patient: Patient, known: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Hooks of chains that ended without a next action, and that nobody canceled, with their newest
+    action. `known` are those found before: they are looked at however long ago they ended."""
+    found: dict[str, int] = dict(known or {})
+    for status in (Status.COMPLETE, Status.FAILED):
+        for row in patient.ask("recurred", status=status, limit=SAMPLE):
+            found[row["hook"]] = max(found.get(row["hook"], 0), int(row["newest"]))
+    looked = sorted(found.items(), key=lambda item: (item[0] not in (known or {}), item[0]))
+    return {
+        hook: newest
+        for hook, newest in looked[: CHAINS * 10]
+        if not patient.ask("goes_on", hook=hook, newest=newest)
+    }
 
 
 def _why(patient: Patient, hook: str) -> str:
