@@ -17,7 +17,7 @@ from compat.site_time import ZERO, sql_date
 from runner.core.errors import UsageError
 from runner.core.model import Status
 from runner.site import identifiers
-from runner.storage.queries import Queries, numbered
+from runner.storage.queries import Queries, literal, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -194,7 +194,7 @@ class Listing:
         rows = self._database.query(
             self._queries["groups"],
             name=wanted.group,
-            beginning=None if beginning is None else f"{_literal(beginning)}%",
+            beginning=None if beginning is None else f"{literal(beginning)}%",
             most=MOST_NAMES + 1,
         )
         found = _some([int(row["group_id"]) for row in rows], f"group:{beginning}*")
@@ -207,7 +207,7 @@ class Listing:
         facts: tuple[tuple[str, str, object], ...] = (
             ("only_group", "groups", groups),
             ("only_args", "args", wanted.args),
-            ("only_args_part", "args_like", None if part is None else f"%{_literal(part)}%"),
+            ("only_args_part", "args_like", None if part is None else f"%{literal(part)}%"),
             ("only_id", "id", wanted.id),
         )
         for name, key, value in facts:
@@ -353,8 +353,3 @@ def _some(names: list[Any], what: str) -> list[Any]:
     if len(names) > MOST_NAMES:
         raise UsageError(f"{what} stands for more than {MOST_NAMES} names: type more of it")
     return names
-
-
-def _literal(text: str) -> str:
-    """Text that LIKE takes as it is, with ! as its escape."""
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
