@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from compat.site_time import epoch_of
 from runner.core.model import Status
+from runner.operations.workers import ALIVE
 from runner.site import identifiers
 from runner.storage.queries import Queries, numbered
 
@@ -19,9 +20,6 @@ COUNTED = 10_000
 
 LATE = 60
 """Seconds after which a due action counts as overdue: a run from cron comes each minute."""
-
-ALIVE = 90
-"""Seconds since a worker was seen last, up to which it is at work."""
 
 
 @dataclass(frozen=True, slots=True)

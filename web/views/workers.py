@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g
 
-from runner.operations.rail import ALIVE
-from runner.operations.workers import workers
+from runner.operations.workers import ALIVE, workers
 from web import chrome
 from web.answers import page
 from web.gate import database, desk, site
