@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, g
 
 from runner.operations.workers import ALIVE, workers
-from web import chrome
 from web.answers import page
 from web.gate import database, desk, site
 
@@ -20,7 +19,6 @@ blueprint = Blueprint("workers", __name__)
 @blueprint.get("/workers")
 def index() -> Response:
     g.live = True
-    chrome.counts()
     return page(
         "workers.html",
         workers=workers(database(), site()),
