@@ -8,8 +8,8 @@ from flask import Blueprint, g, request
 
 from runner.operations.audit import Audit
 from web.answers import here, page
-from web.bulk import number
 from web.gate import database, site
+from web.search import number
 
 if TYPE_CHECKING:
     from flask import Response

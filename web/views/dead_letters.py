@@ -24,10 +24,10 @@ from web.bulk import (
     check_typed,
     chosen_ids,
     manage,
-    number,
 )
 from web.formats import hidden
 from web.gate import database, desk, need_admin, site
+from web.search import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
