@@ -243,6 +243,12 @@ _TRUE_DATE = (
 )
 """Of an action that may be parked. In a SQLite file none is: no PHP runner works there."""
 
+_RECURS = (
+    "(schedule LIKE 'O:32:\"ActionScheduler_IntervalSchedule\"%'"
+    " OR schedule LIKE 'O:28:\"ActionScheduler_CronSchedule\"%')"
+)
+"""Tells a recurring action by how its schedule begins."""
+
 
 def identifiers(site: Site, dialect: str) -> dict[str, str]:
     """What fills the braces of `action_scheduler.sql` for this site."""
@@ -261,6 +267,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         "row_count": "ROW_COUNT()" if mysql else "changes()",
         "true_date": _TRUE_DATE if mysql else "scheduled_date_gmt",
         "moved": MOVED,
+        "recurs": _RECURS,
         "parked_now": "UTC_TIMESTAMP() + INTERVAL 800 YEAR" if mysql else "'2800-01-01'",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
         "lock": "FOR UPDATE" if mysql else "",
