@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -225,6 +226,13 @@ def has_skip_locked(server: str) -> bool:
     numbers = re.findall(r"(\d+)\.(\d+)\.(\d+)", server.replace("5.5.5-", "", 1))
     version = tuple(int(n) for n in numbers[0]) if numbers else (0, 0, 0)
     return version >= ((10, 6, 0) if "MariaDB" in server else (8, 0, 1))
+
+
+def lock_name(database: Database, site: Site, what: str) -> str:
+    """Of a named lock for one site: a server's names are of all its databases, and a database may
+    hold several sites."""
+    place = f"{database.driver.home}\0{site.tables.prefix}"
+    return f"runner:{what}:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
 
 
 def action_queries(site: Site, dialect: str, *, parked: bool = False) -> Queries:
