@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -228,6 +229,13 @@ def has_skip_locked(server: str) -> bool:
     return version >= ((10, 6, 0) if "MariaDB" in server else (8, 0, 1))
 
 
+def lock_name(database: Database, site: Site, what: str) -> str:
+    """Of a named lock for one site: a server's names are of all its databases, and a database may
+    hold several sites."""
+    place = f"{database.driver.home}\0{site.tables.prefix}"
+    return f"runner:{what}:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
+
+
 def action_queries(site: Site, dialect: str, *, parked: bool = False) -> Queries:
     """The statements on Action Scheduler's tables, made for this site; with `parked`, those that
     hold rows beside a live PHP runner."""
@@ -243,6 +251,12 @@ _TRUE_DATE = (
     " THEN scheduled_date_gmt - INTERVAL 800 YEAR ELSE scheduled_date_gmt END"
 )
 """Of an action that may be parked. In a SQLite file none is: no PHP runner works there."""
+
+_RECURS = (
+    "(schedule LIKE 'O:32:\"ActionScheduler_IntervalSchedule\"%'"
+    " OR schedule LIKE 'O:28:\"ActionScheduler_CronSchedule\"%')"
+)
+"""Tells a recurring action by how its schedule begins."""
 
 
 def identifiers(site: Site, dialect: str) -> dict[str, str]:
@@ -262,6 +276,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         "row_count": "ROW_COUNT()" if mysql else "changes()",
         "true_date": _TRUE_DATE if mysql else "scheduled_date_gmt",
         "moved": MOVED,
+        "recurs": _RECURS,
         "parked_now": "UTC_TIMESTAMP() + INTERVAL 800 YEAR" if mysql else "'2800-01-01'",
         "by_key": "FORCE INDEX (PRIMARY)" if mysql else "",
         "lock": "FOR UPDATE" if mysql else "",

@@ -5,8 +5,7 @@
 SELECT action_id, hook, args, extended_args, schedule, status, group_id, {true_date} AS due
 FROM {actions}
 WHERE hook IN (:hooks) AND status IN ('pending', 'in-progress')
-  AND (schedule LIKE 'O:32:"ActionScheduler_IntervalSchedule"%'
-    OR schedule LIKE 'O:28:"ActionScheduler_CronSchedule"%')
+  AND {recurs}
 LIMIT :limit
 
 -- name: live_anywhere
@@ -14,8 +13,7 @@ LIMIT :limit
 SELECT action_id, hook, args, extended_args, schedule, status, group_id, {true_date} AS due FROM (
   SELECT * FROM {actions} WHERE status = 'pending' ORDER BY scheduled_date_gmt DESC LIMIT :limit
 ) AS latest
-WHERE schedule LIKE 'O:32:"ActionScheduler_IntervalSchedule"%'
-  OR schedule LIKE 'O:28:"ActionScheduler_CronSchedule"%'
+WHERE {recurs}
 
 -- name: ended
 -- Chains among the rows that ended last.
@@ -28,8 +26,7 @@ SELECT action_id, hook, args, extended_args, schedule, group_id, last_attempt_gm
     SELECT * FROM {actions} WHERE status = 'failed' ORDER BY last_attempt_gmt DESC LIMIT :limit
   ) AS failed
 ) AS latest
-WHERE schedule LIKE 'O:32:"ActionScheduler_IntervalSchedule"%'
-  OR schedule LIKE 'O:28:"ActionScheduler_CronSchedule"%'
+WHERE {recurs}
 ORDER BY action_id DESC
 
 -- name: follows

@@ -53,7 +53,7 @@ status = :status
 
 -- name: only_error
 -- By the error's class, or a part of its message.
-(error_class = :error OR error_message LIKE :error_like)
+(error_class = :error OR error_message LIKE :error_like ESCAPE '!')
 
 -- name: only_since
 -- From a moment on.

@@ -66,10 +66,7 @@ SELECT a.status, a.hook, a.group_id, COUNT(*) AS actions,
     AND (a.scheduled_date_gmt <= UTC_TIMESTAMP()
     OR (a.scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}))
     THEN {true_date} END) AS oldest,
-  SUM(CASE WHEN a.status = 'pending' AND (
-      a.schedule LIKE 'O:32:"ActionScheduler_IntervalSchedule"%'
-      OR a.schedule LIKE 'O:28:"ActionScheduler_CronSchedule"%')
-    THEN 1 ELSE 0 END) AS recurring
+  SUM(CASE WHEN a.status = 'pending' AND {recurs} THEN 1 ELSE 0 END) AS recurring
 FROM {actions} AS a GROUP BY a.status, a.hook, a.group_id ORDER BY actions DESC LIMIT :limit
 
 -- name: groups

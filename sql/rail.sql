@@ -1,23 +1,13 @@
 -- The counts beside every page.
 
--- name: actions
--- Actions by state, none counted further than :most, and the database's time.
+-- name: clock
+-- The database's time.
 SELECT 'now' AS item, UNIX_TIMESTAMP() AS n, NULL AS at
-UNION ALL
-SELECT 'pending', COUNT(*), NULL FROM (
-  SELECT 1 FROM {actions} WHERE status = 'pending' LIMIT :most) AS a
-UNION ALL
-SELECT 'in-progress', COUNT(*), NULL FROM (
-  SELECT 1 FROM {actions} WHERE status = 'in-progress' LIMIT :most) AS b
-UNION ALL
-SELECT 'complete', COUNT(*), NULL FROM (
-  SELECT 1 FROM {actions} WHERE status = 'complete' LIMIT :most) AS c
-UNION ALL
-SELECT 'failed', COUNT(*), NULL FROM (
-  SELECT 1 FROM {actions} WHERE status = 'failed' LIMIT :most) AS d
-UNION ALL
-SELECT 'canceled', COUNT(*), NULL FROM (
-  SELECT 1 FROM {actions} WHERE status = 'canceled' LIMIT :most) AS e
+
+-- name: of_status
+-- Actions in one state, counted no further than :most.
+SELECT :status, COUNT(*), NULL FROM (
+  SELECT 1 FROM {actions} WHERE status = :status LIMIT :most) AS some
 
 -- name: overdue
 -- Those that should have run by then, parked or not.
@@ -29,13 +19,13 @@ SELECT 'overdue', COUNT(*), NULL FROM (
   SELECT * FROM (SELECT 1 FROM {actions}
     WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved}
       AND scheduled_date_gmt < {parked_now} - INTERVAL :late SECOND LIMIT :most) AS parked
-) AS f
+) AS some
 
 -- name: overdue@sqlite
 -- The same for SQLite, where nothing is parked.
 SELECT 'overdue', COUNT(*), NULL FROM (
   SELECT 1 FROM {actions} WHERE status = 'pending'
-    AND scheduled_date_gmt < FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) LIMIT :most) AS f
+    AND scheduled_date_gmt < FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) LIMIT :most) AS some
 
 -- name: oldest
 -- Since when the oldest that should have run waits: the first of the plain and of the parked ones.
@@ -57,7 +47,7 @@ WHERE status = 'in-progress' AND last_attempt_gmt > '0001-01-01'
 -- name: own
 -- What the runner's own tables tell.
 SELECT 'dead', COUNT(*), NULL FROM (
-  SELECT 1 FROM {dead_letters} WHERE status = 'dead' LIMIT :most) AS g
+  SELECT 1 FROM {dead_letters} WHERE status = 'dead' LIMIT :most) AS some
 UNION ALL
 SELECT 'seen', COUNT(*), MAX(seen_at) FROM {workers}
 UNION ALL

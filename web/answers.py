@@ -7,7 +7,7 @@ import logging
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Response, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from runner.core.errors import DatabaseError, RunnerError, TookTooLong
@@ -130,7 +130,3 @@ def here(endpoint: str, **values: Any) -> str:
     """The address of a view of the same face: page or API."""
     prefix = "api." if wants_json() else ""
     return url_for(f"{prefix}{endpoint}", **values)
-
-
-def visitor() -> Any:
-    return g.visitor

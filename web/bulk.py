@@ -10,6 +10,7 @@ from flask import g, request
 
 from runner.operations.manage import Manage
 from web.gate import Refused, database, site
+from web.search import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +26,6 @@ COUNTED = 10_000
 """What is meant is counted no further."""
 
 MOST_IDS = 200
-_MOST_ID = 2**63 - 1
 
 PATIENCE = 8.0
 """Seconds that one request goes on changing; the rest is for the next one."""
@@ -36,12 +36,6 @@ MORE = "There are more: the same again goes on with them."
 def manage() -> Manage:
     """The visitor's, with the site's facts as they are now."""
     return Manage(database(), site(anew=True), g.visitor.actor())
-
-
-def number(text: str) -> int | None:
-    """An id that the address names, None for what is none."""
-    plain = text.isascii() and text.isdecimal()
-    return int(text) if plain and int(text) <= _MOST_ID else None
 
 
 def chosen_ids() -> list[int]:

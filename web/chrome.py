@@ -31,7 +31,7 @@ class Frame:
 
 
 def counts() -> Rail:
-    """Read once for all viewers."""
+    """Read once for all viewers. They bring the time that spans on the page count from."""
     found = desk().kept("rail", FRESH, lambda: rail(database(), site()))
     if "now" not in g:
         g.now = found.now

@@ -70,13 +70,17 @@ def in_utc() -> bool:
     return request.cookies.get("zone") == "utc"
 
 
+def zone_offset(epoch: int) -> int:
+    """Seconds that the zone which the visitor chose is ahead of UTC at that moment."""
+    return 0 if in_utc() else site().zone.attempt_offset(epoch)
+
+
 def clock(epoch: int | None) -> str:
     """Date and time in the zone that the visitor chose; without the date where it is today's."""
     if epoch is None:
         return NOTHING
-    zone, now = site().zone, g.get("now", 0)
-    offset = 0 if in_utc() else zone.attempt_offset(epoch)
-    shown, today = sql_date(epoch + offset), sql_date(now + offset)[:10]
+    offset = zone_offset(epoch)
+    shown, today = sql_date(epoch + offset), sql_date(g.get("now", 0) + offset)[:10]
     return shown[11:] if shown[:10] == today else shown
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.storage.db import Database
     from web.desk import Desk
 
-ADMIN, READ = "admin", "read"
+ADMIN = "admin"
 COOKIE = "runner_session"
 V = TypeVar("V", bound="Callable[..., Any]")
 SAFE = {"GET", "HEAD", "OPTIONS"}

@@ -37,6 +37,12 @@ class Search:
     wanted: Wanted
 
 
+def number(text: str) -> int | None:
+    """An id that somebody typed, or the address names, None for what is none."""
+    plain = text.isascii() and text.isdecimal()
+    return int(text) if plain and int(text) <= _MOST_ID else None
+
+
 def parse(text: str) -> Search:
     """Raises SearchError."""
     text = " ".join(text.split())
@@ -112,9 +118,10 @@ def _older(value: str) -> dict[str, object]:
 
 
 def _id(value: str) -> dict[str, object]:
-    if not (value.isascii() and value.isdecimal()) or int(value) > _MOST_ID:
+    id_ = number(value)
+    if id_ is None:
         raise SearchError(f"id:{value} is no number")
-    return {"id": int(value)}
+    return {"id": id_}
 
 
 _READERS = {

@@ -3,10 +3,11 @@
 from runner.config.database import Connection, find
 from runner.config.files import working_folder
 from runner.config.layers import Given, Rank, Resolved, resolve
-from runner.config.settings import MODES, Setting, Settings, definitions, job_hooks
+from runner.config.settings import MODES, ROLES, Setting, Settings, definitions, job_hooks
 
 __all__ = [
     "MODES",
+    "ROLES",
     "Connection",
     "Given",
     "Rank",

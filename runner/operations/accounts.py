@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from compat.site_time import epoch_of
+from runner.config import ROLES
 from runner.core.errors import RunnerError, SiteError, UsageError
 from runner.site import identifiers
 from runner.storage.queries import Queries
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from runner.site import Site
     from runner.storage.db import Database, Transaction
 
-ROLES = ("read", "admin")
 TOKEN = "war_"  # noqa: S105  what a token begins with
 LONGEST_NAME = 60
 SHORTEST_PASSWORD = 12

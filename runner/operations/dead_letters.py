@@ -19,7 +19,7 @@ from runner.core.errors import RunnerError, SiteError
 from runner.operations.enqueue import Enqueue
 from runner.site import action_queries, identifiers
 from runner.sources.journal import Journal
-from runner.storage.queries import Queries
+from runner.storage.queries import Queries, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -250,13 +250,8 @@ class DeadLetters:
                 parts.append(self._queries[condition])
                 values[name] = value
         if wanted.error is not None:
-            values["error_like"] = f"%{_literal(wanted.error)}%"
+            values["error_like"] = f"%{literal(wanted.error)}%"
         return " AND ".join(parts or [self._queries["only_all"]]), values
-
-
-def _literal(text: str) -> str:
-    """Text that LIKE takes as it is."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _check_open(letter: Row) -> None:

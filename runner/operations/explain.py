@@ -15,6 +15,7 @@ from runner.core.rates import available, free_at
 from runner.core.throttle import Throttle
 from runner.operations.pauses import Pauses
 from runner.operations.safety import other_site
+from runner.operations.workers import ALIVE
 from runner.site import identifiers
 from runner.sources.gates import now_of, spent_of, taken_of
 from runner.sources.rows import Unreadable, schedule_of, stored_args
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from runner.handlers.registry import Handlers
     from runner.site import Site
     from runner.storage.db import Database, Row
-
-ALIVE = 90
-"""Seconds since a worker was seen last, up to which it is at work."""
 
 COUNTED = 10_000
 """What is ahead is counted no further, and a chain's next action looked for among so many."""

@@ -17,7 +17,7 @@ from compat.site_time import ZERO, sql_date
 from runner.core.errors import UsageError
 from runner.core.model import Status
 from runner.site import identifiers
-from runner.storage.queries import Queries, numbered
+from runner.storage.queries import Queries, literal, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,9 +42,8 @@ AT_ONCE = 350
 PAIRS = 60
 """Hooks with a status that are read together in the order of hooks: most pages end within them."""
 
-_KEYS = {"id": "action_id", "date": "scheduled_date_gmt", "hook": "scheduled_date_gmt"}
-"""What a range is ordered by. Rows of one date come in the order of ids by themselves: that is how
-the index keeps them, and asked for it, the server would sort."""
+_DATE, _ID = "scheduled_date_gmt", "action_id"
+"""What a range is ordered by: dates, and ids where they are the same; or ids alone."""
 
 _UNIQUE = ("hook", "status", "after_id", "after_date")
 """Parameters that differ from branch to branch."""
@@ -98,8 +97,8 @@ class Found:
 
 @dataclass(slots=True)
 class _Branch:
-    """A range of an index: its conditions and their values. `hook` and `status` are what its rows
-    have, where they are the order."""
+    """A range: its conditions and their values, and a hint that names its index, empty where the
+    server chooses."""
 
     conditions: list[str]
     values: dict[str, Any] = field(default_factory=dict)
@@ -194,7 +193,7 @@ class Listing:
         rows = self._database.query(
             self._queries["groups"],
             name=wanted.group,
-            beginning=None if beginning is None else f"{_literal(beginning)}%",
+            beginning=None if beginning is None else f"{literal(beginning)}%",
             most=MOST_NAMES + 1,
         )
         found = _some([int(row["group_id"]) for row in rows], f"group:{beginning}*")
@@ -207,7 +206,7 @@ class Listing:
         facts: tuple[tuple[str, str, object], ...] = (
             ("only_group", "groups", groups),
             ("only_args", "args", wanted.args),
-            ("only_args_part", "args_like", None if part is None else f"%{_literal(part)}%"),
+            ("only_args_part", "args_like", None if part is None else f"%{literal(part)}%"),
             ("only_id", "id", wanted.id),
         )
         for name, key, value in facts:
@@ -271,15 +270,11 @@ class Listing:
             if value is not None:
                 made.conditions.append(self._queries[name])
                 made.values[key] = value
-        if hook is not None and order.name != "id" and "args" not in made.values:
-            made.index = self._hook_index
-        elif (
-            order.name == "id"
-            and way is None
-            and status in self._many
-            and len(made.conditions) == 1
-        ):
-            made.index = self._by_key if status in self._many else ""
+        if order.name != "id":
+            by_hook = hook is not None and "args" not in made.values
+            made.index = self._hook_index if by_hook else ""
+        elif way is None and status in self._many and len(made.conditions) == 1:
+            made.index = self._by_key
         if way:
             made.conditions.append(self._queries[way])
         if order.after and self._goes_on(order, order.after, hook, status):
@@ -303,26 +298,33 @@ class Listing:
 
     def _read(self, branches: Sequence[_Branch], order: Order, limit: int) -> list[Row]:
         """The first rows of all these ranges, in order."""
-        word = "DESC" if order.descending else "ASC"
         rows: list[Row] = []
         for begin in range(0, len(branches), AT_ONCE):
-            text, values = self._union(
-                branches[begin : begin + AT_ONCE], f"{_KEYS[order.name]} {word}"
-            )
+            text, values = self._union(branches[begin : begin + AT_ONCE], order)
             rows += self._database.query(text, limit=limit, **values)
         rows = [*{row["action_id"]: row for row in rows}.values()]
         return sorted(rows, key=_SORT_KEYS[order.name], reverse=order.descending)[:limit]
 
-    def _union(self, branches: Sequence[_Branch], by: str) -> tuple[str, dict[str, Any]]:
+    def _union(self, branches: Sequence[_Branch], order: Order) -> tuple[str, dict[str, Any]]:
         texts, values = [], {}
         for number, branch in enumerate(branches):
             text = self._queries["branch"].replace("/*index*/", branch.index)
             text = text.replace("/*where*/", " AND ".join(branch.conditions) or "TRUE")
             own = [name for name in branch.values if name in _UNIQUE]
-            texts.append(numbered(text.replace("/*order*/", by), own, number))
+            text = text.replace("/*order*/", self._by(branch, order))
+            texts.append(numbered(text, own, number))
             for name, value in branch.values.items():
                 values[f"{name}_{number}" if name in own else name] = value
         return "\nUNION ALL\n".join(texts), values
+
+    def _by(self, branch: _Branch, order: Order) -> str:
+        """The order of a range. Within a date the hook's index has the order of ids by itself;
+        asked for it, the server would sort, since that index has but a prefix of the name."""
+        keys = [_ID] if order.name == "id" else [_DATE, _ID]
+        if branch.index and branch.index == self._hook_index:
+            keys = [_DATE]
+        word = "DESC" if order.descending else "ASC"
+        return ", ".join(f"{key} {word}" for key in keys)
 
 
 def _date(row: Row) -> str:
@@ -353,8 +355,3 @@ def _some(names: list[Any], what: str) -> list[Any]:
     if len(names) > MOST_NAMES:
         raise UsageError(f"{what} stands for more than {MOST_NAMES} names: type more of it")
     return names
-
-
-def _literal(text: str) -> str:
-    """Text that LIKE takes as it is, with ! as its escape."""
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

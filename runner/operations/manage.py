@@ -4,6 +4,7 @@ the action's log, and a row in the audit."""
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.operations import changes
@@ -55,8 +56,10 @@ class Manage:
             return self._counted(entry, done)
 
     def delete(self, ids: Sequence[int], *, running: bool = False) -> list[int]:
-        """As `changes.delete`. Their logs go with them: the audit keeps their hooks' names."""
-        hooks = changes.hooks_of(*self._place, ids) if ids and self._audit else []
+        """As `changes.delete`. Their logs go with them: the audit keeps their hooks' names, but
+        for what is deleted `together`, whose entry has a note of its own."""
+        noted = ids and self._audit and not self._together
+        hooks = changes.hooks_of(*self._place, ids) if noted else []
         with self._entry("delete", ids, note=", ".join(hooks)) as entry:
             return self._counted(entry, changes.delete(*self._place, ids, running=running))
 
@@ -73,7 +76,7 @@ class Manage:
 
     def replay(self, letter: int, *, args: StoredArgs | None = None) -> int:
         """As `DeadLetters.replay`: the new action's id."""
-        letters = DeadLetters(*self._place)
+        letters = self._letters
         note = "with other args" if args else ""
         with self._entry("replay", [letter], of="dead letter", note=note) as entry:
             new = letters.replay(letter, self._actor.name, args=args)
@@ -82,7 +85,7 @@ class Manage:
 
     def discard(self, letter: int, why: str = "") -> None:
         """As `DeadLetters.discard`."""
-        letters = DeadLetters(*self._place)
+        letters = self._letters
         with self._entry("discard", [letter], of="dead letter", note=why) as entry:
             letters.discard(letter, self._actor.name, why)
             self._counted(entry, [letter])
@@ -128,6 +131,11 @@ class Manage:
                 yield entry
             finally:
                 self._together = None
+
+    @cached_property
+    def _letters(self) -> DeadLetters:
+        """Raises SiteError without the runner's own tables."""
+        return DeadLetters(*self._place)
 
     @property
     def _place(self) -> tuple[Database, Site]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from runner.core.errors import Busy, DatabaseError, Denied, SiteError
-from runner.site import OWN_TABLES, identifiers, newer_tables
+from runner.site import OWN_TABLES, identifiers, lock_name, newer_tables
 from runner.storage.queries import Queries, folder, load
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ class Migrate:
         self._facts = identifiers(site, database.dialect)
         self._queries = Queries("migrate.sql", database.dialect, self._facts)
         self._tables = {table: site.tables.own(table) for table in OWN_TABLES}
-        place = f"{database.driver.home}\0{site.tables.prefix}"
-        self._lock = f"runner:migrate:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
+        self._lock = lock_name(database, site, "migrate")
 
     def run(self) -> list[str]:
         """Runs what is pending; returns the names. Raises SiteError, before anything is done, for

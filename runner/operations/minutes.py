@@ -7,13 +7,12 @@ costs a hundredth of a processor at most.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from compat.site_time import epoch_of, sql_date
-from runner.site import identifiers
+from runner.site import identifiers, lock_name
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -79,8 +78,7 @@ class Minutes:
         self._queries = Queries(
             "minutes.sql", database.dialect, identifiers(site, database.dialect)
         )
-        place = f"{database.driver.home}\0{site.tables.prefix}"
-        self._lock = f"runner:minutes:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
+        self._lock = lock_name(database, site, "minutes")
 
     def record(self, keep: int) -> int:
         """Writes what is missing and takes the census when its time has come; returns how many

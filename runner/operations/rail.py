@@ -3,13 +3,14 @@ count goes further than COUNTED rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from compat.site_time import epoch_of
 from runner.core.model import Status
+from runner.operations.workers import ALIVE
 from runner.site import identifiers
-from runner.storage.queries import Queries
+from runner.storage.queries import Queries, numbered
 
 if TYPE_CHECKING:
     from runner.site import Site
@@ -20,16 +21,12 @@ COUNTED = 10_000
 LATE = 60
 """Seconds after which a due action counts as overdue: a run from cron comes each minute."""
 
-ALIVE = 90
-"""Seconds since a worker was seen last, up to which it is at work."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rail:
     """Counts by name of state; one of COUNTED means so many or more. `silent` is how many seconds
     ago a worker was seen last, None for never. In epoch seconds: `now`, the database's clock;
-    `oldest_due`; and `runs_since`, of what runs the one that began first. `many` are the statuses
-    that reach COUNTED."""
+    `oldest_due`; and `runs_since`, of what runs the one that began first."""
 
     counts: dict[str, int]
     now: int
@@ -38,14 +35,25 @@ class Rail:
     workers: int = 0
     silent: int | None = None
     pauses: int = 0
-    many: tuple[str, ...] = ()
+
+    @property
+    def many(self) -> tuple[str, ...]:
+        """The statuses that reach COUNTED."""
+        return tuple(status for status in Status if self.counts[status] >= COUNTED)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"many": self.many}
 
 
 def rail(database: Database, site: Site) -> Rail:
     queries = Queries("rail.sql", database.dialect, identifiers(site, database.dialect))
-    parts = [queries["actions"], queries["overdue"], queries["oldest"], queries["longest"]]
+    statuses = {f"status_{number}": status for number, status in enumerate(Status)}
+    parts = [queries["clock"]]
+    parts += [numbered(queries["of_status"], ["status"], number) for number in range(len(Status))]
+    parts += [queries["overdue"], queries["oldest"], queries["longest"]]
     parts += [queries["own"]] if site.migrated else []
-    rows = database.query("\nUNION ALL\n".join(parts), most=COUNTED, late=LATE, alive=ALIVE)
+    values = statuses | {"most": COUNTED, "late": LATE, "alive": ALIVE}
+    rows = database.query("\nUNION ALL\n".join(parts), **values)
     found = {str(row["item"]): int(row["n"]) for row in rows}
     dues = [epoch_of(row["at"]) for row in rows if row["item"] == "oldest"]
     longest = next(epoch_of(row["at"]) for row in rows if row["item"] == "longest")
@@ -59,5 +67,4 @@ def rail(database: Database, site: Site) -> Rail:
         workers=found.get("workers", 0),
         silent=None if seen is None else max(found["now"] - seen, 0),
         pauses=found.get("pauses", 0),
-        many=tuple(status for status in Status if counts[status] >= COUNTED),
     )

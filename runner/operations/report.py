@@ -30,9 +30,9 @@ class Count:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The queue at one moment, with true dates. `parked` are the pending actions that PHP's runner
-    is kept from; `counted_to` is how far each count goes, None for all; `oldest_due_seconds` is how
-    late the oldest due action is; `dead_letters` are
-    those that nobody has closed, None without the runner's own tables."""
+    is kept from; `oldest_due_seconds` is how late the oldest due action is; `dead_letters` are
+    those that nobody has closed, None without the runner's own tables; `counted_to` is how far each
+    count goes, None for all."""
 
     site: str
     prefix: str

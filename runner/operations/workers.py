@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from runner.site import Site
     from runner.storage.db import Database
 
+ALIVE = 90
+"""Seconds since a worker was seen last, up to which it is at work."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:

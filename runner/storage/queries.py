@@ -70,6 +70,12 @@ def numbered(text: str, names: Sequence[str], number: int) -> str:
     return text
 
 
+def literal(text: str) -> str:
+    """Text that LIKE … ESCAPE '!' takes as it is. The escape is always named: a backslash is one by
+    itself on some servers and in some modes only."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
 def chunks(
     rows: Iterable[R], size: Callable[[R], int], *, most: int, count: float = math.inf
 ) -> Iterator[list[R]]:

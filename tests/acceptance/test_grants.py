@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pymysql
 import pytest
 from support.page import Visitor, make_page
+from support.site import PEOPLE, REAL
 from support.waiting import until
 
 from compat import schedules
@@ -133,7 +133,7 @@ def test_the_pages_account(site, cli, account, server):
     """What the page shows and does, and signing in, by an account with these rights alone; it reads
     nothing else of WordPress."""
     site.migrate()
-    site.load_dump(Path(__file__).parents[1] / "data" / "realsite_users.sql")
+    site.load_dump(REAL, only=PEOPLE)
     failed = site.add("sync", at=DUE, status="failed", last_attempt_gmt="2020-01-01")
     making, opening = account("accounts", "making"), account("web,wordpress-sign-in", "opening")
     done = cli("web", "user", "add", "bot", "--token", RUNNER_DSN=making)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from support.site import SiteDatabase
+from support.site import real_site
 
 from compat import args as argtexts
 from compat import schedules
@@ -30,10 +29,8 @@ def record(context: Context, *args):
 
 @pytest.fixture
 def realsite(server):
-    site = SiteDatabase.create(server, tables=False)
-    site.load_dump(Path(__file__).parents[1] / "data" / "realsite.sql")
-    yield site
-    site.drop()
+    with real_site(server) as site:
+        yield site
 
 
 def as_json(value: object) -> object:

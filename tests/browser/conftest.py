@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import sync_playwright
 from support.browser import HANDLERS, program, serving
 from support.cli import Cli
-from support.site import SiteDatabase
+from support.site import real_site
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +22,9 @@ def browser():
 @pytest.fixture(scope="module")
 def wordpress(server):
     """The queue of a real WordPress, with its accounts."""
-    site = SiteDatabase.create(server, tables=False)
-    site.load_dump(Path(__file__).parents[1] / "data" / "realsite.sql")
-    site.migrate()
-    yield site
-    site.drop()
+    with real_site(server) as site:
+        site.migrate()
+        yield site
 
 
 @pytest.fixture(scope="module")

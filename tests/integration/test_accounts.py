@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 from support.page import PASSWORD, connected
+from support.site import PEOPLE, REAL
 
 from compat.site_time import epoch_of
 from runner.core.errors import RunnerError, SiteError, UsageError
@@ -258,7 +258,7 @@ CHEAP = "$2y$05$XpP.fTDLQKS4lceEZ.GZOepAuLHuGogKUtNwDygzg2EEHKYIxD0MO"  # correc
 @pytest.fixture
 def people(place, site):
     """The administrator of a real WordPress, with a hash that is not dear."""
-    site.load_dump(Path(__file__).parents[1] / "data" / "realsite_users.sql")
+    site.load_dump(REAL, only=PEOPLE)
     site.run("UPDATE wp_users SET user_pass = %s", (CHEAP,))
     return WordPressAccounts(*place, "administrator")
 

@@ -7,12 +7,11 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support.fill import fill
 from support.measure import rows_read
-from support.site import PHP_CRON, SiteDatabase
+from support.site import PHP_CRON, real_site
 
 from compat import schedules
 from compat.site_time import sql_date
@@ -89,11 +88,9 @@ def test_every_check_has_a_code_of_its_own():
 
 def test_the_real_queue_has_no_error(server):
     """A real site's dump, whichever mode is said."""
-    site = SiteDatabase.create(server, tables=False)
-    site.load_dump(Path(__file__).parents[1] / "data" / "realsite.sql")
-    for mode in ("auto", "native"):
-        assert "error" not in troubles(site, mode=mode, clock=time.time).values()
-    site.drop()
+    with real_site(server) as site:
+        for mode in ("auto", "native"):
+            assert "error" not in troubles(site, mode=mode, clock=time.time).values()
 
 
 def action(shop, hook="shop_sync", **columns) -> int:

@@ -13,6 +13,7 @@ from runner.config import Connection, Settings
 from runner.core.signals import Stop
 from runner.demo import shop
 from runner.demo.handlers import handlers
+from runner.operations.dead_letters import DeadLetters, Wanted
 from runner.storage.dsn import parse
 from runner.storage.sqlite import SQLite
 
@@ -133,3 +134,20 @@ def test_leases_in_a_file(demo, cli):
     assert demo.run().taken_back == 10
     assert demo.query("SELECT COUNT(*) FROM wp_runner_attempts") == [(221,)]
     assert demo.query("SELECT * FROM wp_runner_leases") == []
+
+
+@pytest.mark.parametrize("part", ["100%", "max_size", "C:\\new", "full!"])
+def test_letters_by_a_part_of_their_error(demo, cli, part):
+    """What LIKE would take for more than itself is looked for as it is."""
+    assert cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}").returncode == 0
+    demo.run()
+    one, other = [row[0] for row in demo.query("SELECT id FROM wp_runner_dead_letters")]
+    with demo.app.open() as (database, site):
+        for id_, message in ((one, f"it says {part} here"), (other, "100 maxAsize C:new full")):
+            database.write(
+                "UPDATE wp_runner_dead_letters SET error_message = :message WHERE id = :id",
+                message=message,
+                id=id_,
+            )
+        found = DeadLetters(database, site).newest(Wanted(error=part), 9)
+    assert [letter.id for letter in found] == [one]

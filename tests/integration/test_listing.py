@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from support.fill import fill
 from support.page import connected
 from support.site import SiteDatabase
 
@@ -119,3 +120,65 @@ def test_too_many_names(queue):
     with pytest.raises(UsageError, match="more than 50 names"):
         queue.listing.page(Wanted(hook_prefix="flood_"), Order(), 10, NOW)
     queue.run("DELETE FROM wp_actionscheduler_actions WHERE hook LIKE 'flood%'")
+
+
+@pytest.fixture(scope="module")
+def moment(server):
+    """Thousands of actions, of which sixty have one date and the same args, in a group of their
+    own."""
+    site = SiteDatabase.create(server)
+    fill(site, 5_000, "complete", hooks=("a", "b"), now=NOW)
+    fill(site, 2_000, "due", hooks=("a", "b"), now=NOW)
+    site.alike = [site.add("a", ("x",), at=NOW, group="few", status="failed") for _ in range(60)]
+    site.run("ANALYZE TABLE wp_actionscheduler_actions")
+    database, found = connected(site)
+    site.database, site.listing = database, Listing(database, found)
+    yield site
+    database.close()
+    site.drop()
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("name", ["date", "hook"])
+@pytest.mark.parametrize(
+    "wanted", [Wanted(args='["x"]'), Wanted(group="few"), Wanted(hook="a", args='["x"]')]
+)
+def test_no_row_of_a_date_is_lost_where_the_server_sorts(moment, wanted, name, descending):
+    """Dates alone would leave it to the server which of those that share one come first."""
+    ids = pages(moment.listing, wanted, name, descending)
+    assert ids == (moment.alike[::-1] if descending else moment.alike)
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("name", ["date", "hook"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(),
+        Wanted(statuses=("pending",)),
+        Wanted(statuses=("complete",)),
+        Wanted(statuses=("failed", "canceled")),
+        Wanted(statuses=("pending",), older=60),
+        Wanted(hook="a"),
+        Wanted(hook_prefix="a", statuses=("complete",)),
+    ],
+)
+def test_plans_of_the_common_lists_sort_nothing(moment, wanted, name, descending):
+    """EXPLAIN: the first page and the next are read in the order of an index."""
+    asked, ask = [], moment.database.query
+    moment.database.query = lambda text, **values: (
+        asked.append((text, values)) or ask(text, **values)
+    )
+    try:
+        first = moment.listing.page(wanted, Order(name, descending), 10, NOW)
+        moment.listing.page(wanted, Order(name, descending, first.next), 10, NOW)
+    finally:
+        moment.database.query = ask
+    branches = [(text, values) for text, values in asked if "AS branch" in text]
+    assert len(branches) == 2
+    for text, values in branches:
+        plan = ask("EXPLAIN FORMAT=TRADITIONAL " + text, **values)
+        table = [row for row in plan if "actionscheduler_actions" in str(row["table"])]
+        assert table
+        assert not [row for row in table if "filesort" in str(row["Extra"])]
+        assert {row["type"] for row in table} <= {"range", "ref"}

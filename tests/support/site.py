@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +24,11 @@ from runner.storage.queries import Queries, load
 
 _numbers = itertools.count(1)
 GOLDEN = Path(__file__).parents[1] / "golden"
+REAL = Path(__file__).parents[1] / "data" / "realsite.sql"
+"""What a real WordPress with WooCommerce left: its queue, and its one account, admin."""
+
+PEOPLE = ("wp_users", "wp_usermeta")
+_OF_TABLE = re.compile(r"(?:CREATE TABLE|INSERT INTO) `(\w+)`")
 
 ZERO = "0000-00-00 00:00:00"
 OPTIONS = {
@@ -118,15 +125,18 @@ class SiteDatabase:
     def table(self, name: str) -> str:
         return f"{self.prefix}actionscheduler_{name}"
 
-    def load_dump(self, path: Path) -> None:
-        """Runs a dump made by the command line client."""
+    def load_dump(self, path: Path, only: tuple[str, ...] = ()) -> None:
+        """Runs a dump made by the command line client: all of it, or what makes these tables."""
+        statements = path.read_text(encoding="utf-8").split(";\n")
+        if only:
+            statements = [text for text in statements if _makes(text, only)]
         connection = pymysql.connect(
             host=self.server.host, port=self.server.port, user=self.server.user,
             password=self.server.password, database=self.name, autocommit=True, charset="utf8mb4",
             client_flag=CLIENT.MULTI_STATEMENTS,
         )  # fmt: skip
         with connection, connection.cursor() as cursor:
-            cursor.execute(path.read_text(encoding="utf-8"))
+            cursor.execute(";\n".join(statements))
             while cursor.nextset():
                 pass
 
@@ -185,3 +195,20 @@ class SiteDatabase:
         return dict(
             self.run(f"SELECT status, COUNT(*) FROM {self.table('actions')} GROUP BY status")
         )
+
+
+def _makes(statement: str, tables: tuple[str, ...]) -> bool:
+    """Whether it makes or fills one of these tables; what is about none sets the session."""
+    found = _OF_TABLE.match(statement)
+    return found is None or found[1] in tables
+
+
+@contextmanager
+def real_site(server):
+    """The database that a real WordPress left, without the runner's own tables."""
+    site = SiteDatabase.create(server, tables=False)
+    try:
+        site.load_dump(REAL)
+        yield site
+    finally:
+        site.drop()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from support.page import PASSWORD, Visitor, account, make_page, signed_in, texts
-from support.site import OPTIONS, SiteDatabase
+from support.site import OPTIONS, SiteDatabase, real_site
 
 WRONG = "Name or password is wrong, or the account may not open this page."
 
@@ -100,11 +99,9 @@ def test_a_token_is_no_cookie(app, shop):
 @pytest.fixture
 def wordpress(server):
     """The site that a real WordPress left, with its account `admin`."""
-    site = SiteDatabase.create(server, tables=False)
-    site.load_dump(Path(__file__).parents[1] / "data" / "realsite.sql")
-    site.migrate()
-    yield site
-    site.drop()
+    with real_site(server) as site:
+        site.migrate()
+        yield site
 
 
 def test_an_account_of_wordpress(wordpress):

@@ -50,7 +50,7 @@ def index() -> Response:
     g.live = True
     rail = chrome.counts()
     text, sort, way = _asked()
-    problem, found, shown = "", None, []
+    search, problem, found, shown = None, "", None, []
     status = 200
     try:
         search = parse(text)
@@ -66,6 +66,7 @@ def index() -> Response:
             " Name a whole hook: or a status:, or sort by date."
         )
         status = 503
+    state = _state(search)
     return page(
         "actions.html",
         status,
@@ -75,8 +76,8 @@ def index() -> Response:
         way=way or "desc",
         problem=problem,
         next=_next(found),
-        state=_state(text),
-        verbs=[verb for verb in VERBS.values() if _state(text) in {"", *verb.statuses}],
+        state=state,
+        verbs=[verb for verb in VERBS.values() if state in {"", *verb.statuses}],
     )
 
 
@@ -254,12 +255,9 @@ def _next(found: Found | None) -> str | None:
     return here("actions.index", **given, after=text)
 
 
-def _state(text: str) -> str:
-    """The one status that the rail marks."""
-    try:
-        statuses = parse(text).wanted.statuses
-    except SearchError:
-        return ""
+def _state(search: Search | None) -> str:
+    """The one status that the rail marks; none where the search was not understood."""
+    statuses = search.wanted.statuses if search else ()
     return statuses[0] if len(statuses) == 1 else ""
 
 

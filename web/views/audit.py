@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, g, request
 
 from runner.operations.audit import Audit
-from web import chrome
 from web.answers import here, page
-from web.bulk import number
 from web.gate import database, site
+from web.search import number
 
 if TYPE_CHECKING:
     from flask import Response
@@ -23,7 +22,6 @@ PER_PAGE = 50
 @blueprint.get("/audit")
 def index() -> Response:
     g.live = True
-    chrome.counts()
     before = number(request.args.get("before", ""))
     actor = request.args.get("actor", "").strip()[:191] or None
     verb = request.args.get("verb", "").strip()[:30] or None

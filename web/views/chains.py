@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, g
 
 from runner.operations.chains import chains
-from web import chrome
 from web.answers import page
 from web.counted import census
 from web.gate import database, desk, site
@@ -24,7 +23,6 @@ FRESH = 5.0
 @blueprint.get("/recurring")
 def index() -> Response:
     g.live = True
-    chrome.counts()
     counted = census()
     found = desk().kept("chains", FRESH, lambda: chains(database(), site(), counted, MOST))
     return page("chains.html", chains=found, most=MOST)

@@ -14,7 +14,6 @@ from runner.core.errors import DatabaseError, RunnerError, UsageError
 from runner.handlers.binding import Unbound
 from runner.operations.dead_letters import DEAD, STATUSES, Closed, DeadLetters, Wanted
 from runner.operations.manage import named
-from web import chrome
 from web.answers import done, here, page, problem
 from web.bulk import (
     COUNTED,
@@ -25,10 +24,10 @@ from web.bulk import (
     check_typed,
     chosen_ids,
     manage,
-    number,
 )
 from web.formats import hidden
 from web.gate import database, desk, need_admin, site
+from web.search import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +43,6 @@ blueprint = Blueprint("dead_letters", __name__)
 @blueprint.get("/dead-letters")
 def index() -> Response:
     g.live = True
-    chrome.counts()
     letters = DeadLetters(database(), site())
     wanted, asked = _wanted()
     found = letters.newest(wanted, PER_PAGE + 1, before=number(request.args.get("before", "")))
@@ -60,7 +58,6 @@ def index() -> Response:
 
 @blueprint.get("/dead-letters/<int:id_>")
 def show(id_: int) -> Response:
-    chrome.counts()
     found = DeadLetters(database(), site()).whole([id_])
     if not found:
         return page("gone.html", 404, id=id_, kind="dead letter")
@@ -101,7 +98,6 @@ def discard(id_: int) -> BaseResponse:
 @blueprint.get("/dead-letters/bulk/<any(replays, discards):what>")
 def preview(what: str) -> Response:
     need_admin()
-    chrome.counts()
     letters = DeadLetters(database(), site())
     wanted, asked = _chosen()
     count = letters.count(wanted, at_most=COUNTED + 1)

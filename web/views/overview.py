@@ -16,7 +16,7 @@ from runner.operations.report import snapshot
 from web import charts, chrome
 from web.answers import page, plain
 from web.counted import FRESH, census
-from web.formats import clock, in_utc, number
+from web.formats import clock, number, zone_offset
 from web.gate import database, desk, site
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def _chart(day: Sequence[Bucket]) -> str:
     for bucket in day:
         text = clock(bucket.at)
         time = text[-8:-3]
-        offset = 0 if in_utc() else site().zone.attempt_offset(bucket.at)
-        hour = (bucket.at + offset) // HOUR % 24
-        first = (bucket.at + offset) % HOUR == 0
+        local = bucket.at + zone_offset(bucket.at)
+        hour = local // HOUR % 24
+        first = local % HOUR == 0
         labels.append(f"{hour:02}:00" if first and hour % 3 == 0 else "")
         waiting = "" if bucket.waiting is None else f", {number(bucket.waiting)} waiting"
         titles.append(

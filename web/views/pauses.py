@@ -10,7 +10,6 @@ from runner.core.errors import UsageError
 from runner.core.pauses import EVERYTHING, GROUP, HOOK
 from runner.operations.actions import Actions
 from runner.operations.pauses import Pauses, Target
-from web import chrome
 from web.answers import done, page
 from web.bulk import manage
 from web.gate import database, need_admin, site
@@ -28,14 +27,12 @@ SPANS = {"10m": 600, "1h": 3600, "1d": 86_400, "": None}
 @blueprint.get("/pauses")
 def index() -> Response:
     g.live = True
-    chrome.counts()
     return page("pauses.html", pauses=Pauses(database(), site()).list(), spans=SPANS)
 
 
 @blueprint.get("/pauses/new")
 def new() -> Response:
     need_admin()
-    chrome.counts()
     kind = request.args.get("kind", GROUP)
     return page("pause.html", kind=kind, name=request.args.get("name", ""), spans=SPANS)
 

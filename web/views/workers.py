@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g
 
-from runner.operations.rail import ALIVE
-from runner.operations.workers import workers
-from web import chrome
+from runner.operations.workers import ALIVE, workers
 from web.answers import page
 from web.gate import database, desk, site
 
@@ -21,7 +19,6 @@ blueprint = Blueprint("workers", __name__)
 @blueprint.get("/workers")
 def index() -> Response:
     g.live = True
-    chrome.counts()
     return page(
         "workers.html",
         workers=workers(database(), site()),

@@ -11,8 +11,9 @@ import click
 from runner.cli.actor import actor_name, actor_option
 from runner.cli.options import settings_options, site_app
 from runner.cli.output import LIST_FORMATS, chosen_fields, output_options, print_rows
+from runner.config import ROLES
 from runner.core.errors import UsageError
-from runner.operations.accounts import ROLES, Accounts, check_name
+from runner.operations.accounts import Accounts, check_name
 
 FIELDS = ("name", "role", "has_password", "has_token", "created_at", "created_by")
 
