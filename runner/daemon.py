@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,7 @@ class Daemon:
         self._outage = Outage(app.clock, watch.tell)
         self._once = Once(watch.tell)
         self._trouble = Repeated(watch.tell, app.clock)
+        self._beat = app.clock.monotonic()
         self._failures: list[BaseException] = []
         self._summaries: list[Summary] = []
 
@@ -147,7 +149,7 @@ class Daemon:
             for thread in threads:
                 thread.start()
             self._watch.ready()
-            with running(chores):
+            with running(chores), self._listening():
                 self._mind(threads)
         except BaseException:
             self._stop.end("failure")
@@ -165,10 +167,23 @@ class Daemon:
             for thread in threads:
                 thread.join(TICK / len(threads))
             self._watch.alive()
+            self._beat = clock.monotonic()
             if self._stop.asked and not deadline:
                 deadline = clock.monotonic() + grace
             if deadline and grace and clock.monotonic() >= deadline:
                 self._stop.hurry()
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Answers probes meanwhile, where an address was given."""
+        if not self._settings.listen:
+            yield
+            return
+        from runner.listener import Told, listening  # noqa: PLC0415  for those who ask for it
+
+        told = Told(self._app, lambda: self._app.clock.monotonic() - self._beat)
+        with listening(self._settings.listen, told):
+            yield
 
     def _minutely(self) -> Iterator[tuple[int, str, Callable[[], object]]]:
         yield MARGIN, "record figures", self._record

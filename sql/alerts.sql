@@ -189,6 +189,11 @@ DELETE FROM {silences} WHERE until <= UTC_TIMESTAMP()
 -- To whom the site's mail goes.
 SELECT option_value AS address FROM {options} WHERE option_name = 'admin_email'
 
+-- name: waiting
+-- Messages that are to be sent, by channel.
+SELECT channel, COUNT(*) AS messages FROM {messages} WHERE due_at IS NOT NULL
+GROUP BY channel ORDER BY channel
+
 -- name: counts
 -- Open alerts by rule and severity.
 SELECT rule, severity, COUNT(*) AS alerts FROM {alerts} WHERE open_key IS NOT NULL

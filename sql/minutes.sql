@@ -96,6 +96,12 @@ SELECT CAST(strftime('%s', minute) AS integer) / :bucket * :bucket AS at, SUM(do
   MAX(wait_p95) AS wait_p95, MAX(run_p95) AS run_p95
 FROM {minutes} WHERE hook = '' AND minute >= :since GROUP BY 1
 
+-- name: last_minute
+-- The newest minute: all together first, then the loudest hooks.
+SELECT minute, hook, done, failed, retried, wait_p95, run_p95 FROM {minutes}
+WHERE minute = (SELECT MAX(minute) FROM {minutes} WHERE hook = '')
+ORDER BY CASE WHEN hook = '' THEN 0 ELSE 1 END, done + failed + retried DESC, hook LIMIT :limit
+
 -- name: loudest
 -- Hooks by what they did lately.
 SELECT hook, SUM(done) AS done, SUM(failed) AS failed, SUM(retried) AS retried,

@@ -54,4 +54,9 @@ UNION ALL
 SELECT 'workers', COUNT(*), NULL FROM {workers}
 WHERE seen_at > FROM_UNIXTIME(UNIX_TIMESTAMP() - :alive)
 UNION ALL
+SELECT 'alerts', COUNT(*), NULL FROM {alerts} WHERE open_key IS NOT NULL
+UNION ALL
+SELECT 'critical', COUNT(*), NULL FROM {alerts}
+WHERE open_key IS NOT NULL AND severity = 'critical'
+UNION ALL
 SELECT 'pauses', COUNT(*), NULL FROM {pauses} WHERE until IS NULL OR until > UTC_TIMESTAMP()

@@ -10,11 +10,13 @@ from web import answers, chrome, formats, gate
 from web.desk import Desk
 from web.views import (
     actions,
+    alerts,
     audit,
     chains,
     dead_letters,
     doctor,
     health,
+    metrics,
     overview,
     pauses,
     sessions,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 BODY = 64 * 1024
 """Bytes of a request."""
 
-_NOUNS = (overview, actions, dead_letters, chains, pauses, workers, doctor, audit)
+_NOUNS = (overview, alerts, actions, dead_letters, chains, pauses, workers, doctor, audit)
 """What is a page and, under /api, JSON."""
 
 
@@ -52,4 +54,5 @@ def create_app(app: App, settings: Settings, *, is_open: bool = False) -> Flask:
     made.register_blueprint(api)
     made.register_blueprint(sessions.blueprint)
     made.register_blueprint(health.blueprint)
+    made.register_blueprint(metrics.blueprint)
     return made

@@ -26,7 +26,8 @@ LATE = 60
 class Rail:
     """Counts by name of state; one of COUNTED means so many or more. `silent` is how many seconds
     ago a worker was seen last, None for never. In epoch seconds: `now`, the database's clock;
-    `oldest_due`; and `runs_since`, of what runs the one that began first."""
+    `oldest_due`; and `runs_since`, of what runs the one that began first. `alerts` are open ones,
+    `critical` those of them that are."""
 
     counts: dict[str, int]
     now: int
@@ -35,6 +36,8 @@ class Rail:
     workers: int = 0
     silent: int | None = None
     pauses: int = 0
+    alerts: int = 0
+    critical: int = 0
 
     @property
     def many(self) -> tuple[str, ...]:
@@ -67,4 +70,6 @@ def rail(database: Database, site: Site) -> Rail:
         workers=found.get("workers", 0),
         silent=None if seen is None else max(found["now"] - seen, 0),
         pauses=found.get("pauses", 0),
+        alerts=found.get("alerts", 0),
+        critical=found.get("critical", 0),
     )

@@ -6,10 +6,13 @@ import os
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 from support import server as servers
+from support.browser import free_port
 from support.site import PHP_CRON, SiteDatabase
 from support.waiting import gone, until
 
@@ -75,6 +78,39 @@ def test_what_becomes_due_is_picked_up_until_a_signal_ends_it(daemon, site):
     assert out.splitlines()[2].startswith("claimed 2: completed 2 in ")
     assert "signal SIGTERM" in out
     assert site.rows("claims") == []
+
+
+def test_probes_and_metrics_of_the_daemon(daemon, cli, site):
+    """It answers while it works, to GET and HEAD alone; the address is free afterwards."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+
+    def ask(path: str, **request):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address + path, **request), timeout=5) as answer:  # fmt: skip
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    process = daemon("--listen", f"127.0.0.1:{port}")
+    until(lambda: ask("/livez")[0])
+    until(lambda: site.own("workers"))
+    assert [ask(path) for path in ("/livez", "/readyz")] == [(200, '{"ok": true}')] * 2
+    status, text = ask("/metrics")
+    assert status == 200
+    assert "runner_database_up 1.0" in text
+    assert "runner_workers 1.0" in text
+    assert ask("/metrics", method="HEAD") == (200, "")
+    assert [ask(path)[0] for path in ("/", "/etc/passwd", "/../livez")] == [404] * 3
+    assert ask("/livez", data=b"x")[0] == 501
+    again = cli("work", "--handlers", "jobs:handlers", "--listen", f"127.0.0.1:{port}")
+    assert (again.returncode, again.stderr) == (78, f"runner: --listen 127.0.0.1:{port}: Address already in use\n")  # fmt: skip
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+    socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_a_queue_of_its_own_is_not_held_up(daemon, cli, site):

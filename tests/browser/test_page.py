@@ -13,7 +13,7 @@ from compat import schedules
 from compat.site_time import sql_date
 
 EVERY = ["/", "/actions", "/actions?q=status:failed", "/actions/{action}", "/dead-letters", "/dead-letters/{letter}",
-         "/recurring", "/pauses", "/pauses/new?kind=group", "/workers", "/doctor", "/audit", "/actions/999999",
+         "/recurring", "/pauses", "/alerts", "/pauses/new?kind=group", "/workers", "/doctor", "/audit", "/actions/999999",
          "/actions/bulk/retry?q=status:failed", "/actions?q=nothing:x"]  # fmt: skip
 
 

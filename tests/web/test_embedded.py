@@ -19,7 +19,7 @@ from web import create_app
 VIEWS = (
     "/", "/actions", "/actions?q=status:pending", "/actions?q=wpkite_", "/actions?q=group:nobody*",
     "/actions?sort=hook", "/actions?sort=id", "/actions/1", "/dead-letters", "/recurring", "/pauses", "/workers",
-    "/doctor", "/audit", "/api/status", "/actions/bulk/cancel?q=status:pending",
+    "/doctor", "/audit", "/alerts", "/metrics", "/api/status", "/actions/bulk/cancel?q=status:pending",
 )  # fmt: skip
 
 

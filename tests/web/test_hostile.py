@@ -77,9 +77,14 @@ def test_stored_texts_are_texts(app, shop, text):
     shop.run("INSERT INTO wp_runner_audit (at, actor, way, address, verb, target, asked, changed, note)"
              " VALUES (%s, %s, 'page', %s, %s, %s, 1, 1, %s)",
              (sql_date(shop.now), text, text[:45], text[:30], text, text))  # fmt: skip
+    shop.run("INSERT INTO wp_runner_alerts (rule, subject, open_key, severity, text, advice, facts, raised_at, seen_at, told, told_severity)"
+             " VALUES ('failures', %s, %s, 'warning', %s, %s, '{}', %s, %s, '', '')",
+             (text[:255], "k", text, text, sql_date(shop.now), sql_date(shop.now)))  # fmt: skip
+    shop.run("INSERT INTO wp_runner_silences VALUES ('', %s, '2099-01-01', %s, %s, %s)",
+             (text[:255], text[:255], text[:191], sql_date(shop.now)))  # fmt: skip
     shop.set_option("siteurl", f"http://{text}")
     for path in ("/", "/actions", f"/actions/{id_}", "/dead-letters", f"/dead-letters/{letter}", "/pauses", "/workers",
-                 "/audit", "/recurring", "/doctor", "/actions/bulk/retry?q=status:failed", "/dead-letters/bulk/replays"):  # fmt: skip
+                 "/audit", "/recurring", "/doctor", "/alerts", "/actions/bulk/retry?q=status:failed", "/dead-letters/bulk/replays"):  # fmt: skip
         answer = admin.get(path)
         assert answer.status_code == 200, (path, answer.text)
         harm = Harm()
