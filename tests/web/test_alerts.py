@@ -102,7 +102,7 @@ def test_the_api(ill, app):
     """The same as JSON, by a token."""
     visitor = Visitor(app, headers={"Authorization": f"Bearer {account(ill, 'robot', token=True)}"})
     found = visitor.get("/api/alerts").get_json()
-    assert [(a["rule"], a["severity"]) for a in found["open"]] == [("failures", "warning"), ("php", "critical")]  # fmt: skip
+    assert [(a["rule"], a["severity"]) for a in found["open"]] == [("php", "critical"), ("failures", "warning")]  # fmt: skip
     assert (found["over"][0]["rule"], found["unsent"][0]["channel"]) == ("stuck", "slack")
     assert {t["name"]: t["value"] for t in found["thresholds"]}["late"] == 7
     assert "c4n4ryV4lu3" not in str(found)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, g, request, url_for
 
 from runner.core.errors import UsageError
+from runner.core.findings import Severity
 from runner.core.thresholds import KNOWN, RULES, Thresholds, parse
 from runner.operations.actions import Actions
 from runner.operations.health.alerts import Alerts
@@ -46,7 +47,10 @@ def index() -> Response:
     seen = looks(database(), site())
     return page(
         "alerts.html",
-        open=[alert for alert in found if alert.resolved_at is None],
+        open=sorted(
+            (alert for alert in found if alert.resolved_at is None),
+            key=lambda alert: (alert.severity != Severity.CRITICAL, -alert.raised_at),
+        ),
         over=[alert for alert in found if alert.resolved_at is not None],
         silences=alerts.silences(),
         unsent=Outbox(database(), site()).unsent(),
