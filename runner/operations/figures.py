@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.site import Site
     from runner.storage.db import Database
 
-DAY, HOUR = 86_400, 3600
+DAY, HOUR, MINUTE = 86_400, 3600, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ class Figures:
         """Every bucket of the time before `now` (epoch seconds), the oldest first."""
         last = now // bucket * bucket
         first = last - seconds + bucket
-        rows = self._database.query(self._queries["day"], bucket=bucket, since=sql_date(first))
+        minutes = [sql_date(at) for at in range(first // MINUTE * MINUTE, now + 1, MINUTE)]
+        rows = self._database.query(self._queries["day"], bucket=bucket, minutes=minutes)
         names = ("done", "failed", "retried", "waiting", "wait_p95", "run_p95")
         found: dict[int, dict[str, Any]] = {
             int(row["at"]): {n: None if row[n] is None else int(row[n]) for n in names}

@@ -99,8 +99,8 @@ class Minutes:
         last = int(told["now"]) // MINUTE * MINUTE - MINUTE
         newest = epoch_of(told["newest"] and str(told["newest"]))
         first = last - (BACK - 1) * MINUTE
-        if newest is not None:
-            first = max(first, newest - (AGAIN - 1) * MINUTE)
+        if newest is not None:  # one that is still to come was written before the clock went back
+            first = max(first, min(newest, last) - (AGAIN - 1) * MINUTE)
         clock = self._database.clock
         until, written = clock.monotonic() + BUDGET, 0
         for minute in range(first, last + 1, MINUTE):
@@ -141,7 +141,7 @@ class Minutes:
         last = self._database.query(self._queries["last_census"])[0]
         taken = epoch_of(last["taken_at"] and str(last["taken_at"]))
         rest = max(int(last["cost_ms"] or 0) * SHARE / 1000, MINUTE - 5)
-        if taken is not None and int(last["now"]) < taken + rest:
+        if taken is not None and 0 <= int(last["now"]) - taken < rest:
             return None
         clock = self._database.clock
         began = clock.monotonic()

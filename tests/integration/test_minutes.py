@@ -100,6 +100,18 @@ def test_minutes_are_made_up_for_and_written_once(shop, server):
     assert str(max(r["minute"] for r in shop.own("minutes"))) == sql_date(MINUTE + 60)
 
 
+def test_a_clock_that_went_back_ends_no_record(shop, server):
+    """What was written of a later hour is no reason to write nothing of this one."""
+    ended(shop, "php", MINUTE + 5, due=MINUTE)
+    with server.frozen(NOW + 3600):
+        record(shop)
+    shop.run("DELETE FROM wp_runner_minutes WHERE minute <= %s", (sql_date(MINUTE),))
+    with server.frozen(NOW):
+        record(shop)
+    assert [r["done"] for r in shop.own("minutes", f"hook = '' AND minute = '{sql_date(MINUTE)}'")] == [1]  # fmt: skip
+    assert str(shop.own("census")[0]["taken_at"]) == sql_date(NOW)
+
+
 def test_two_daemons_write_one_minute(shop, server):
     """Whoever comes second has nothing to do."""
     database, found = connected(shop)

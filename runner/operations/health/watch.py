@@ -3,7 +3,6 @@ or `runner health --send` from cron; of several at a time, one."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from runner.operations.health.lost import Memory
 from runner.operations.health.outbox import Outbox
 from runner.operations.health.rules import findings, judge, worst
 from runner.operations.health.vitals import Setting, vitals
-from runner.site import identifiers
+from runner.site import identifiers, lock_name
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -131,8 +130,7 @@ class Watch:
             raise ConfigError("alerts need the runner's own tables: run `runner migrate`")
         seen = look(database, site, self._plan)
         queries = Queries("alerts.sql", database.dialect, identifiers(site, database.dialect))
-        place = f"{database.driver.home}\0{site.tables.prefix}"
-        lock = f"runner:health:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
+        lock = lock_name(database, site, "health")
         if not database.query(queries["alone"], lock=lock)[0]["taken"]:
             return Look(seen.judged, seen.site, seen.now, alone=False)
         try:
