@@ -135,8 +135,15 @@ class Thresholds:
 
     def least(self, name: str) -> float | None:
         """The lowest of all scopes; None where it is off everywhere."""
+        return min(self._values(name), default=None)
+
+    def most(self, name: str) -> float:
+        """The highest of all scopes; 0 where it is off everywhere."""
+        return max(self._values(name), default=0.0)
+
+    def _values(self, name: str) -> list[float]:
         values = [self.of(name), *(v for (n, k, _), v in self._set.items() if n == name and k)]
-        return min((value for value in values if value is not None), default=None)
+        return [value for value in values if value is not None]
 
     def scopes(self, rule: str) -> list[tuple[str, str]]:
         """Hooks and groups with a number of their own for a rule, as (kind, name)."""

@@ -121,6 +121,14 @@ def test_overdue_has_two_levels(shop, server):
     assert (one.severity, one.number) == ("critical", 501)
 
 
+def test_overdue_is_counted_no_further_than_it_matters(shop, server):
+    """A backlog of any size costs the same; a threshold beyond that is compared all the same."""
+    many(shop, 2100, NOW - 90)
+    assert found(shop, server)[0].text.startswith("2,000 or more actions are overdue")
+    assert found(shop, server, "overdue=2099")[0].number == 2100
+    assert found(shop, server, "overdue=2100") == []
+
+
 def test_overdue_without_a_date(shop, server):
     """Those that PHP enqueues at once have no date: they are old when they were there a minute ago."""
     young = {"scheduled_date_gmt": "0000-00-00 00:00:00"}

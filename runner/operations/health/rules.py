@@ -103,11 +103,12 @@ def _backed_up(
 ) -> Finding:
     waiting, subject = vitals.waiting[scope], _subject(scope)
     oldest = min((row.oldest for row in waiting if row.oldest is not None), default=None)
+    more = " or more" if number >= vitals.counted_to else ""
     since = "" if oldest is None else f", the oldest for {duration(vitals.now - oldest)}"
     return Finding(
         "overdue",
         severity,
-        f"{_count(number, 'action')}{_of(subject)} {_are(number)} overdue by more than"
+        f"{_count(number, 'action', more)}{_of(subject)} {_are(number)} overdue by more than"
         f" {duration(seconds)}{since}: {_largest(waiting)}",
         "See that the queue is run (`runner worker list`, `runner doctor`); if it is, give it more"
         " children.",
@@ -288,8 +289,8 @@ def _of(subject: str) -> str:
     return f" of {subject}" if subject else ""
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, more: str = "") -> str:
+    return f"{number:,}{more} {noun}{'' if number == 1 else 's'}"
 
 
 def _are(number: int) -> str:

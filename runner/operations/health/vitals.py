@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 LIMIT = 10_000
 """Rows that a look reads."""
 
+COUNTED = 2_000
+"""Overdue actions that are counted, if no threshold is higher: what there is beyond changes
+nothing."""
+
 OVERDUE = 60
 """Seconds after which a due action counts as overdue: a run from cron comes each minute."""
 
@@ -88,8 +92,9 @@ class Letters:
 class Vitals:
     """The site's state at `now` (epoch seconds, the database's clock).
 
-    `waiting` is by scope, (kind, name); `stopped` maps hooks of chains to their newest action;
-    `grown` is what waited by the minute, (epoch seconds, actions), by scope; `heartbeat` is how
+    `waiting` is by scope, (kind, name), counted no further than `counted_to`; `stopped` maps hooks
+    of chains to their newest action; `grown` is what waited by the minute, (epoch seconds, actions),
+    by scope; `heartbeat` is how
     many seconds ago a worker was seen, None where there is none; `php_late` is an action of PHP's
     that waits too long, when PHP itself was silent as long; `harmed` are hooks whose actions PHP
     can take or has failed; `paused` says that nothing may begin; `unknown` maps rules to why
@@ -99,6 +104,7 @@ class Vitals:
     ours: frozenset[str]
     groups_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], Sequence[Waiting]] = field(default_factory=dict)
+    counted_to: int = COUNTED
     silent: Sequence[Silent] = ()
     ended: Sequence[Ended] = ()
     letters: Sequence[Letters] = ()
@@ -144,6 +150,8 @@ class _Reader:
         installed = site.installed.hooks if site.installed else ()
         self._ours = frozenset((*setting.hooks, *installed))
         self._existed: dict[int, int] = {}
+        highest = max(setting.thresholds.most("overdue"), setting.thresholds.most("late"))
+        self._counted_to = max(COUNTED, int(highest) + 1)
 
     def read(self) -> Vitals:
         self._now = int(self._ask("clock")[0]["now"])
@@ -155,6 +163,7 @@ class _Reader:
             ours=self._ours,
             paused=everything,
             groups_of=self._try("groups", self._hooks_by_group, {}) if own else {},
+            counted_to=self._counted_to,
             waiting={} if everything else self._try("overdue", self._waiting, {}),
             silent=self._try("stuck", self._silent, ()),
             ended=self._own("failures", self._ended, ()),
@@ -236,7 +245,7 @@ class _Reader:
             late=late,
             old=self._was_there(OVERDUE),
             older=self._was_there(late),
-            limit=LIMIT,
+            limit=self._counted_to,
             but_hooks=hooks_hex(name for kind, name in apart if kind == HOOK),
             but_groups=self._group_ids([n for kind, n in apart if kind == GROUP]) or [-1],
             hook=scope[1],
