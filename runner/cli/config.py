@@ -92,7 +92,7 @@ def _shown(setting: Setting, given: Given) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(map(str, value)) if setting.name == "queues" else ", ".join(value)
+        return ("," if setting.name == "queues" else ", ").join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -11,6 +11,7 @@ import click
 from runner.chores import Once, record
 from runner.cli import complain, printable
 from runner.cli.options import load_handlers, make_app, resolved, settings_options
+from runner.cli.sites import look_all
 from runner.core.errors import DatabaseError, HandlerError, SiteError
 from runner.core.findings import State
 from runner.operations.health.watch import look, unreachable
@@ -63,8 +64,13 @@ _COLORS = {
     help="The least that exits with 1.",
 )
 def command(*, send: bool, as_json: bool, quiet: bool, fail_on: str, **flags: Any) -> int:
-    """Say whether all is well: the queue, both runners, what failed; and tell people if not."""
+    """Say whether all is well: the queue, both runners, what failed; and tell people if not.
+
+    Several sites in runner.toml are looked at together, unless --site names one.
+    """
     found = resolved(flags)
+    if found.several:
+        return look_all(found, as_json=as_json)
     app = _app(found)
     seen = _send(app, found.settings) if send else _look(app, found.settings)
     if as_json:
@@ -113,7 +119,7 @@ def _send(app: App, settings: Settings) -> Look:
 
 def _object(seen: Look, settings: Settings) -> dict[str, Any]:
     return {
-        "site": seen.site,
+        "address": seen.site,
         "at": seen.now,
         "state": seen.state,
         "held": seen.held,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import deque
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from runner.cli import complain, printable
 from runner.cli.outcomes import say
 from runner.core.clock import SystemClock
 from runner.core.signals import Stop
-from runner.fleet import Keeper, Rounds
+from runner.fleet import TICK, Keeper, Process, Rounds
 from runner.systemd import Notifier
 
 if TYPE_CHECKING:
@@ -45,6 +46,29 @@ def run_all(
     if stop.now:
         return 128 + stop.number
     return max((total.code for total in totals.values()), key=_badness, default=0)
+
+
+def look_all(found: Resolved, *, as_json: bool) -> int:
+    """The same command on each site, some at a time; a site's lines come together. The worst exit
+    code."""
+    clock, tell = SystemClock(), _teller(as_json=as_json)
+    waiting, worked, codes = deque(found.sites), list[Process](), list[int]()
+    said: dict[str, list[tuple[str, bool]]] = {site: [] for site in found.sites}
+
+    def hear(site: str, line: str, wrong: bool) -> None:
+        said[site].append((line, wrong))
+
+    while waiting or worked:
+        while waiting and len(worked) < found.settings.sites_at_once:
+            worked.append(Process(waiting.popleft(), _arguments(), hear, clock.monotonic()))
+        for process in [*worked]:
+            if (code := process.ended()) is not None:
+                worked.remove(process)
+                codes.append(code)
+                for line, wrong in said[process.site]:
+                    tell(process.site, line, wrong)
+        clock.sleep(TICK)
+    return max(codes, key=_badness, default=0)
 
 
 def work_all(found: Resolved) -> int:

@@ -73,7 +73,7 @@ def test_what_is_wrong_is_said_with_what_to_do(shop, cli):
     done = cli("health", "--threshold", "late=2,overdue=2", "--json", "--fail-on", "critical")
     assert done.returncode == 1
     found = json.loads(done.stdout)
-    assert (found["state"], found["site"]) == ("critical", "shop.test")
+    assert (found["state"], found["address"]) == ("critical", "shop.test")
     [rule] = [r for r in found["rules"] if r["rule"] == "overdue"]
     assert (rule["state"], rule["findings"][0]["number"]) == ("critical", 3)
     assert found["thresholds"] == ["late=2", "overdue=2"]

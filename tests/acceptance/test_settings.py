@@ -93,6 +93,17 @@ def test_config_explains_where_each_value_came_from(cli, wordpress):
     assert facts["database"]["dsn"].startswith("mysql://runner_test:***@127.0.0.1:")
 
 
+def test_config_shows_thresholds_and_hides_the_webhook(cli):
+    """As they are written; whoever knows the webhook's address could post there."""
+    environ = {"RUNNER_THRESHOLDS": "late=5,chains=off@hook:old", "RUNNER_SLACK_WEBHOOK": f"https://slack.test/{PASSWORD}",
+               "RUNNER_PULSE_URL": f"https://pulse.test/{PASSWORD}"}  # fmt: skip
+    done = cli("config", **environ)
+    lines = {line.split()[0]: line.split(maxsplit=1)[1:] for line in done.stdout.splitlines() if line.strip()}  # fmt: skip
+    assert lines["thresholds"] == ["late=5, chains=off@hook:old"]
+    assert lines["slack_webhook"] == lines["pulse_url"] == ["***"]
+    assert PASSWORD not in done.stdout + done.stderr
+
+
 def test_config_shows_queues_as_they_are_written(cli):
     """What is shown can be given again."""
     out = cli(

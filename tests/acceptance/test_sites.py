@@ -76,6 +76,22 @@ def shell(sites, capsys, monkeypatch):
     return made
 
 
+def test_the_health_of_all_sites(sites, shell, cli, tmp_path):
+    """One whose database is away, one that is late; each by its name, the worst exit code."""
+    for number in range(3):
+        sites["shop"].add("quick", [number], at=DUE)
+    write(tmp_path, sites, blog=1)
+    done = shell("health", "--threshold", "late=2")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "shop: warning overdue 3 actions are overdue by more than 5 min" in done.stdout
+    assert "blog: critical database the database is out of reach" in done.stdout
+    done = shell("health", "--json", "--threshold", "late=2")
+    found = {row["site"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 1
+    assert {name: row["state"] for name, row in found.items()} == {"shop": "warning", "blog": "critical"}  # fmt: skip
+    assert shell("health", "--site", "shop", "--quiet").returncode == 0
+
+
 @pytest.fixture
 def daemon(sites, cli):
     """Starts `runner work` on all sites; kills what is left of it."""

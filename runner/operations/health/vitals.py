@@ -93,12 +93,12 @@ class Vitals:
     """The site's state at `now` (epoch seconds, the database's clock).
 
     `waiting` is by scope, (kind, name), counted no further than `counted_to`; `stopped` maps hooks
-    of chains to their newest action; `grown` is what waited by the minute, (epoch seconds, actions),
-    by scope; `heartbeat` is how
-    many seconds ago a worker was seen, None where there is none; `php_late` is an action of PHP's
-    that waits too long, when PHP itself was silent as long; `harmed` are hooks whose actions PHP
-    can take or has failed; `paused` says that nothing may begin; `unknown` maps rules to why
-    nothing can be told; `unasked` to why they do not matter here."""
+    of chains to their newest action; `grown` is what waited by the minute, (epoch seconds,
+    actions), by scope; `heartbeat` is how many seconds ago a worker was seen, None where there is
+    none; `php_late` is an action of PHP's that waits too long, when PHP itself was silent as long;
+    `harmed` are hooks whose actions PHP can take or has failed; `paused` says that nothing may
+    begin; `unknown` maps rules to why nothing can be told; `unasked` to why they do not matter
+    here."""
 
     now: int
     ours: frozenset[str]
