@@ -9,6 +9,7 @@ import time
 
 import pytest
 from support.inbox import CA, hang, https_server, mail_server, rude_server
+from support.page import make_page
 from support.site import PHP_CRON
 from support.waiting import until
 
@@ -336,3 +337,49 @@ def test_a_daemon_that_was_killed_is_missed(shop, cli, channels, daemons):
         assert cli("health", "--send", "--quiet").returncode == 0
     assert len(inbox.letters) == len(hook.posts) == 2
     assert "RESOLVED" in inbox.subjects[1]
+
+
+FAILING = f"""
+from runner import Handlers, RetryPolicy
+handlers = Handlers(retry=RetryPolicy.never())
+
+@handlers.on("sync")
+def sync(number, options):
+    raise ValueError("login failed: password={CANARY} for https://me:{CANARY}@crm.test/")
+"""
+
+
+def test_no_secret_gets_out(shop, cli, channels):
+    """Of args, errors and the connection: in no message, no line of a log, no page, no metric and
+    none of the tables that alerts are kept in."""
+    inbox, hook = channels
+    cli.module("failing", FAILING)
+    shop.server.execute(
+        "DROP USER IF EXISTS canary", f"CREATE USER canary IDENTIFIED BY '{CANARY}'", "GRANT ALL ON *.* TO canary"
+    )  # fmt: skip
+    cli.environ |= {
+        "RUNNER_DSN": shop.server.url(shop.name, password=False).replace("runner_test@", "canary@"),
+        "RUNNER_DB_PASSWORD": CANARY, "RUNNER_HANDLERS": "failing:handlers",
+    }  # fmt: skip
+    backlog(shop, 2)
+    said = [cli("run", "--mode", "native", "--inline", "--quiet"), cli("health", "--send")]
+    backlog(shop, 3, seconds=90)
+    hook.answers += [(500, {}, f"token={CANARY}".encode())]
+    said += [cli("health", "--send", "--threshold", "overdue=2"), cli("alert", "list"), cli("alert", "test")]  # fmt: skip
+    away = cli.environ["RUNNER_DSN"].replace(str(shop.server.port), "1")
+    said += [cli("health", "--send", RUNNER_DSN=away), cli("health", RUNNER_DSN=away)]
+    wrong = {"RUNNER_DB_PASSWORD": f"{CANARY}x"}
+    said += [cli("health", **wrong), cli("alert", "list", **wrong)]
+    assert [done.returncode for done in said] == [0, 1, 1, 0, 0, 1, 1, 1, 1]
+    page = make_page(shop, is_open=True)
+    shown = [
+        page.test_client().get(path).text for path in ("/alerts", "/metrics", "/api/alerts", "/")
+    ]
+    assert "dead letters of sync" in shown[0]
+    kept = [
+        str(shop.own(table)) for table in ("alerts", "messages", "looks", "silences", "minutes")
+    ]
+    texts = [done.stdout + done.stderr for done in said] + shown + kept
+    texts += [letter.as_string() for letter in inbox.letters] + [str(hook.posts)]
+    assert len(inbox.letters) >= 2
+    assert [text for text in texts if CANARY in text] == []

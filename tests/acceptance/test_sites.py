@@ -88,7 +88,7 @@ def test_the_health_of_all_sites(sites, shell, cli, tmp_path):
     done = shell("health", "--json", "--threshold", "late=2")
     found = {row["site"]: row for row in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 1
-    assert {name: row["state"] for name, row in found.items()} == {"shop": "warning", "blog": "critical"}  # fmt: skip
+    assert {name: row["state"] for name, row in found.items()} == {"shop": "critical", "blog": "critical"}  # fmt: skip
     assert shell("health", "--site", "shop", "--quiet").returncode == 0
 
 
