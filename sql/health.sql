@@ -13,58 +13,41 @@ SELECT MAX(action_id) AS id FROM (
 ) AS newest
 
 -- name: waiting
--- What should have run :overdue seconds ago, and of that what is late, by hook and group: actions
--- with a date, without one, and parked ones by their true dates.
+-- What should have run :overdue seconds ago, and of that what is late, by hook and group.
 SELECT MIN(hook) AS hook, group_id, COUNT(*) AS overdue, SUM(late) AS late, MIN(due) AS oldest
-FROM (
-  SELECT * FROM (
-    SELECT hook, group_id, scheduled_date_gmt AS due,
-      CASE WHEN scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) THEN 1 ELSE 0 END AS late
-    FROM {actions}
-    WHERE status = 'pending' AND scheduled_date_gmt >= '0001-01-01'
-      AND scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :overdue) /*which*/
-    ORDER BY scheduled_date_gmt LIMIT :limit
-  ) AS dated
-  UNION ALL
-  SELECT * FROM (
-    SELECT hook, group_id, NULL AS due, CASE WHEN action_id <= :older THEN 1 ELSE 0 END AS late
-    FROM {actions}
-    WHERE status = 'pending' AND scheduled_date_gmt < '0001-01-01' AND action_id <= :old /*which*/
-    LIMIT :limit
-  ) AS undated
-  UNION ALL
-  SELECT * FROM (
-    SELECT hook, group_id, {true_date} AS due,
-      CASE WHEN scheduled_date_gmt <= {parked_now} - INTERVAL :late SECOND THEN 1 ELSE 0 END AS late
-    FROM {actions}
-    WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved}
-      AND scheduled_date_gmt <= {parked_now} - INTERVAL :overdue SECOND /*which*/
-    ORDER BY scheduled_date_gmt LIMIT :limit
-  ) AS parked
-) AS due
+FROM (/*branches*/) AS due
 GROUP BY HEX(hook), group_id ORDER BY overdue DESC
 
--- name: waiting@sqlite
--- The same for SQLite, where nothing is parked.
-SELECT MIN(hook) AS hook, group_id, COUNT(*) AS overdue, SUM(late) AS late, MIN(due) AS oldest
-FROM (
-  SELECT * FROM (
-    SELECT hook, group_id, scheduled_date_gmt AS due,
-      CASE WHEN scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) THEN 1 ELSE 0 END AS late
-    FROM {actions}
-    WHERE status = 'pending' AND scheduled_date_gmt >= '0001-01-01'
-      AND scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :overdue) /*which*/
-    ORDER BY scheduled_date_gmt LIMIT :limit
-  ) AS dated
-  UNION ALL
-  SELECT * FROM (
-    SELECT hook, group_id, NULL AS due, CASE WHEN action_id <= :older THEN 1 ELSE 0 END AS late
-    FROM {actions}
-    WHERE status = 'pending' AND scheduled_date_gmt < '0001-01-01' AND action_id <= :old /*which*/
-    LIMIT :limit
-  ) AS undated
-) AS due
-GROUP BY HEX(hook), group_id ORDER BY overdue DESC
+-- name: dated
+-- Actions with a date, a branch of that.
+SELECT * FROM (
+  SELECT hook, group_id, scheduled_date_gmt AS due,
+    CASE WHEN scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) THEN 1 ELSE 0 END AS late
+  FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt >= '0001-01-01'
+    AND scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :overdue) /*which*/
+  ORDER BY scheduled_date_gmt LIMIT :limit
+) AS dated
+
+-- name: undated
+-- Actions without one, which are as old as their ids tell.
+SELECT * FROM (
+  SELECT hook, group_id, NULL AS due, CASE WHEN action_id <= :older THEN 1 ELSE 0 END AS late
+  FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt < '0001-01-01' AND action_id <= :old /*which*/
+  LIMIT :limit
+) AS undated
+
+-- name: parked
+-- Parked ones, by their true dates.
+SELECT * FROM (
+  SELECT hook, group_id, {true_date} AS due,
+    CASE WHEN scheduled_date_gmt <= {parked_now} - INTERVAL :late SECOND THEN 1 ELSE 0 END AS late
+  FROM {actions}
+  WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved}
+    AND scheduled_date_gmt <= {parked_now} - INTERVAL :overdue SECOND /*which*/
+  ORDER BY scheduled_date_gmt LIMIT :limit
+) AS parked
 
 -- name: but_hooks
 -- Those of other hooks.

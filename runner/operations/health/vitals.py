@@ -218,36 +218,39 @@ class _Reader:
 
     def _waiting(self) -> dict[tuple[str, str], list[Waiting]]:
         """All but what is paused or has a threshold of its own; and each of the latter."""
-        scopes = self._limits.scopes("overdue")
-        paused = [(pause.kind, pause.name) for pause in self._paused]
-        apart = [*scopes, *paused]
-        found = {WHOLE: self._waiting_of(self._but(apart))}
-        for scope in scopes:
-            if scope not in paused:
-                found[scope] = self._waiting_of(self._only(scope), scope)
+        kinds = {kind for kind, _ in self._apart}
+        names = [("but_hooks", HOOK), ("but_groups", GROUP)]
+        found = {WHOLE: self._waiting_of([name for name, kind in names if kind in kinds])}
+        for scope in self._limits.scopes("overdue"):
+            if scope not in self._paused_scopes:
+                found[scope] = self._waiting_of([_ONLY[scope[0]]], scope)
         return found
 
-    def _but(self, scopes: Sequence[tuple[str, str]]) -> str:
-        """The condition that leaves these out."""
-        kinds = {kind for kind, _ in scopes}
-        names = {HOOK: "but_hooks", GROUP: "but_groups"}
-        return " ".join(self._queries[names[kind]] for kind in names if kind in kinds)
+    @cached_property
+    def _paused_scopes(self) -> list[tuple[str, str]]:
+        return [(pause.kind, pause.name) for pause in self._paused]
 
-    def _only(self, scope: tuple[str, str]) -> str:
-        return self._queries["of_hook" if scope[0] == HOOK else "of_groups"]
+    @cached_property
+    def _apart(self) -> list[tuple[str, str]]:
+        """What does not count among the rest."""
+        return [*self._limits.scopes("overdue"), *self._paused_scopes]
 
-    def _waiting_of(self, which: str, scope: tuple[str, str] = WHOLE) -> list[Waiting]:
+    def _waiting_of(
+        self, conditions: Sequence[str], scope: tuple[str, str] = WHOLE
+    ) -> list[Waiting]:
         late = int(self._limits.number("late.seconds"))
-        apart = [*self._limits.scopes("overdue"), *((p.kind, p.name) for p in self._paused)]
+        names = ("dated", "undated", *(("parked",) if self._database.dialect == "mysql" else ()))
+        branches = "\nUNION ALL\n".join(self._queries[name] for name in names)
+        text = self._queries["waiting"].replace("/*branches*/", branches)
         rows = self._database.query(
-            self._queries["waiting"].replace("/*which*/", which),
+            text.replace("/*which*/", " ".join(self._queries[name] for name in conditions)),
             overdue=OVERDUE,
             late=late,
             old=self._was_there(OVERDUE),
             older=self._was_there(late),
             limit=self._counted_to,
-            but_hooks=hooks_hex(name for kind, name in apart if kind == HOOK),
-            but_groups=self._group_ids([n for kind, n in apart if kind == GROUP]) or [-1],
+            but_hooks=hooks_hex(name for kind, name in self._apart if kind == HOOK),
+            but_groups=self._group_ids([n for kind, n in self._apart if kind == GROUP]) or [-1],
             hook=scope[1],
             groups=self._group_ids([scope[1]]),
         )
@@ -414,6 +417,9 @@ class _Reader:
         )
         return [f"{row['actions']} of {row['hook']} are not parked" for row in rows]
 
+
+_ONLY = {HOOK: "of_hook", GROUP: "of_groups"}
+"""The condition for a scope of its own."""
 
 _WORDS = ("first", "second", "third")
 
