@@ -23,6 +23,7 @@ _SPAN = re.compile(r"(\d{1,6})(s|m|h|d|w)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _QUALIFIERS = ("status", "hook", "group", "args", "older", "id")
 _MOST_ID = 2**63 - 1
+_MOST_DIGITS = len(str(_MOST_ID))
 
 
 class SearchError(ValueError):
@@ -39,7 +40,8 @@ class Search:
 
 def number(text: str) -> int | None:
     """An id that somebody typed, or the address names, None for what is none."""
-    plain = text.isascii() and text.isdecimal()
+    # The length first: Python refuses to read a number of thousands of digits.
+    plain = len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal()
     return int(text) if plain and int(text) <= _MOST_ID else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.operations.listing import Wanted
-from web.search import SearchError, parse
+from web.search import SearchError, number, parse
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,21 @@ def test_what_is_not_understood_is_told(text, word):
     """With the word that is meant, and what is expected."""
     with pytest.raises(SearchError, match=word.replace("[", r"\[").replace("*", r"\*")):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0", 0),
+        ("007", 7),
+        (str(2**63 - 1), 2**63 - 1),
+        (str(2**63), None),
+        ("9" * 5000, None),
+        ("", None),
+        ("-1", None),
+        ("\u0664", None),
+    ],
+)
+def test_ids(text, found):
+    """Plain digits, no more of them than an id has."""
+    assert number(text) == found

@@ -160,6 +160,17 @@ def test_odd_requests(app, shop):
     )
 
 
+@pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "7"])
+def test_numbers_longer_than_python_reads(app, shop, digits):
+    """None of them is a number that there is."""
+    admin = signed_in(app, shop)
+    for path in ("/audit", "/dead-letters"):
+        assert admin.get(path, query_string={"before": digits}).status_code == 200, path
+    assert admin.get(f"/actions/{digits}").status_code == 404
+    assert admin.post("/actions/bulk/retry", {"id": digits}).status_code == 403
+    assert admin.get("/actions", query_string={"q": f"id:{digits[:500]}"}).status_code == 400
+
+
 def test_a_log_line_cannot_be_forged(app, caplog):
     """What a stranger sends is on one line, escaped."""
     app.view_functions["health.live"] = lambda: 1 / 0
