@@ -18,12 +18,13 @@ from runner.operations.listing import Wanted
 LONGEST = 512
 """Characters of a search."""
 
+MOST_ID = 2**63 - 1
+
 _WORD = re.compile(r'([A-Za-z]+):"([^"]*)"|([A-Za-z]+):(\S*)|"([^"]*)"|(\S+)')
 _SPAN = re.compile(r"(\d{1,6})(s|m|h|d|w)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _QUALIFIERS = ("status", "hook", "group", "args", "older", "id")
-_MOST_ID = 2**63 - 1
-_MOST_DIGITS = len(str(_MOST_ID))
+_MOST_DIGITS = len(str(MOST_ID))
 
 
 class SearchError(ValueError):
@@ -42,7 +43,7 @@ def number(text: str) -> int | None:
     """An id that somebody typed, or the address names, None for what is none."""
     # The length first: Python refuses to read a number of thousands of digits.
     plain = len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal()
-    return int(text) if plain and int(text) <= _MOST_ID else None
+    return int(text) if plain and int(text) <= MOST_ID else None
 
 
 def parse(text: str) -> Search:
