@@ -71,12 +71,23 @@ action_id < :after_id
 action_id > :after_id
 
 -- name: before_date
--- From a place on.
-(scheduled_date_gmt <= :after_date AND (scheduled_date_gmt < :after_date OR action_id < :after_id))
+-- From a place on. Rows without a date are before all others.
+(scheduled_date_gmt IS NULL OR (scheduled_date_gmt <= :after_date
+  AND (scheduled_date_gmt < :after_date OR action_id < :after_id)))
 
 -- name: after_date
 -- From a place on.
 (scheduled_date_gmt >= :after_date AND (scheduled_date_gmt > :after_date OR action_id > :after_id))
+
+-- name: before_undated
+-- From a place on that has no date. There is none before the zero date: IS NULL alone is a constant
+-- to the server, which then reads in the order of its choice.
+((scheduled_date_gmt IS NULL OR scheduled_date_gmt < '0000-00-00 00:00:00')
+  AND action_id < :after_id)
+
+-- name: after_undated
+-- From a place on that has no date.
+(scheduled_date_gmt IS NOT NULL OR action_id > :after_id)
 
 -- name: only_unclaimed
 -- Nobody has it: these lie in the order of their ids.

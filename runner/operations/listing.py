@@ -48,6 +48,13 @@ _DATE, _ID = "scheduled_date_gmt", "action_id"
 _UNIQUE = ("hook", "status", "after_id", "after_date")
 """Parameters that differ from branch to branch."""
 
+_GO_ON = {
+    "id": ("after_id", "before_id"),
+    "date": ("after_date", "before_date"),
+    "undated": ("after_undated", "before_undated"),
+}
+"""The condition of what comes after a place, ascending and descending."""
+
 _MAY_PARK = (None, Status.PENDING, Status.RUNNING)
 
 
@@ -69,7 +76,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row that a page ends with: what comes after it is the next page."""
+    """A row that a page ends with: what comes after it is the next page. A row without a date has
+    the empty one, which is before all others, as the server has it."""
 
     id: int
     date: str = ZERO
@@ -289,11 +297,10 @@ class Listing:
         )
 
     def _go_on(self, branch: _Branch, order: Order, after: Place, way: str | None) -> None:
-        names = ("before_date", "before_id") if order.descending else ("after_date", "after_id")
-        by_date = order.name != "id"
-        branch.conditions.append(self._queries[names[0] if by_date else names[1]])
+        key = "id" if order.name == "id" else "date" if after.date else "undated"
+        branch.conditions.append(self._queries[_GO_ON[key][order.descending]])
         branch.values["after_id"] = after.id
-        if by_date:
+        if key == "date":
             branch.values["after_date"] = parked(after.date) if way == "only_parked" else after.date
 
     def _read(self, branches: Sequence[_Branch], order: Order, limit: int) -> list[Row]:
@@ -348,7 +355,7 @@ def _pair_key(pair: tuple[str | None, str | None]) -> tuple[str, str]:
 
 
 def _place(row: Row) -> Place:
-    return Place(row["action_id"], _date(row) or ZERO, row["hook"], row["status"])
+    return Place(row["action_id"], _date(row), row["hook"], row["status"])
 
 
 def _some(names: list[Any], what: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from support.fill import fill
@@ -10,7 +11,7 @@ from support.page import connected
 from support.site import SiteDatabase
 
 from compat.action_scheduler import parked
-from compat.site_time import epoch_of, sql_date
+from compat.site_time import ZERO, epoch_of, sql_date
 from runner.core.errors import UsageError
 from runner.operations.listing import MOST_NAMES, Listing, Order, Wanted
 
@@ -122,6 +123,37 @@ def test_too_many_names(queue):
     queue.run("DELETE FROM wp_actionscheduler_actions WHERE hook LIKE 'flood%'")
 
 
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("name", ["date", "hook"])
+@pytest.mark.parametrize("hook", [None, "a"])
+@pytest.mark.parametrize("limit", [1, 3, 5, 10])
+def test_rows_without_a_date_come_before_all_others(undated, hook, name, descending, limit):
+    """The server says so, and a page that ends among them, or before them, goes on."""
+    ids = pages(undated.listing, Wanted(hook=hook), name, descending, limit)
+    assert ids == (undated.in_order[::-1] if descending else undated.in_order)
+
+
+@pytest.fixture(scope="module")
+def undated(server):
+    """Fourteen actions: five without a date, one with the zero date, two parked."""
+    site = SiteDatabase.create(server)
+    ids = [site.add("a", (), at=NOW + number) for number in range(14)]
+    table = site.table("actions")
+    site.run(f"UPDATE {table} SET scheduled_date_gmt = NULL WHERE action_id IN %s", (ids[5:10],))
+    site.run(f"UPDATE {table} SET scheduled_date_gmt = %s WHERE action_id = %s", (ZERO, ids[10]))
+    for number in (2, 12):
+        site.run(
+            f"UPDATE {table} SET scheduled_date_gmt = %s WHERE action_id = %s",
+            (parked(sql_date(NOW + number)), ids[number]),
+        )
+    site.in_order = [*ids[5:11], *ids[:5], *ids[11:]]
+    database, found = connected(site)
+    site.listing = Listing(database, found)
+    yield site
+    database.close()
+    site.drop()
+
+
 @pytest.fixture(scope="module")
 def moment(server):
     """Thousands of actions, of which sixty have one date and the same args, in a group of their
@@ -164,18 +196,20 @@ def test_no_row_of_a_date_is_lost_where_the_server_sorts(moment, wanted, name, d
     ],
 )
 def test_plans_of_the_common_lists_sort_nothing(moment, wanted, name, descending):
-    """EXPLAIN: the first page and the next are read in the order of an index."""
+    """EXPLAIN: the first page and the next are read in the order of an index, and so is one after
+    a row without a date."""
     asked, ask = [], moment.database.query
     moment.database.query = lambda text, **values: (
         asked.append((text, values)) or ask(text, **values)
     )
     try:
         first = moment.listing.page(wanted, Order(name, descending), 10, NOW)
-        moment.listing.page(wanted, Order(name, descending, first.next), 10, NOW)
+        for place in (first.next, replace(first.next, date="")):
+            moment.listing.page(wanted, Order(name, descending, place), 10, NOW)
     finally:
         moment.database.query = ask
     branches = [(text, values) for text, values in asked if "AS branch" in text]
-    assert len(branches) == 2
+    assert len(branches) == 3
     for text, values in branches:
         plan = ask("EXPLAIN FORMAT=TRADITIONAL " + text, **values)
         table = [row for row in plan if "actionscheduler_actions" in str(row["table"])]

@@ -42,6 +42,24 @@ def test_the_list_is_searched_sorted_and_paged(admin, shop):
     assert "Next page" not in page
 
 
+@pytest.mark.parametrize("sort", ["date", "hook"])
+@pytest.mark.parametrize("way", ["asc", "desc"])
+def test_pages_go_on_among_rows_without_a_date(admin, shop, sort, way):
+    """The address of the next page names such a row too."""
+    made = [shop.add("shop_many", (), at=NOW) for _ in range(60)]
+    shop.run(
+        "UPDATE wp_actionscheduler_actions SET scheduled_date_gmt = NULL WHERE action_id > %s",
+        (made[9],),
+    )
+    path, found = f"/actions?q=hook:shop_many&sort={sort}&dir={way}", []
+    while path:
+        answer = admin.client.get(f"/api{path}")
+        assert answer.status_code == 200, answer.text
+        found += [action["id"] for action in answer.json["actions"]]
+        path = (answer.json["next"] or "").removeprefix("/api")
+    assert found == ([*made[10:], *made[:10]] if way == "asc" else [*made[9::-1], *made[:9:-1]])
+
+
 @pytest.mark.parametrize(
     ("query", "hooks"),
     [

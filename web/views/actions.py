@@ -249,9 +249,9 @@ def _place() -> Place | None:
 
 
 def _is_date(text: str) -> bool:
-    """Whether a list could have it, as a text that the server compares with dates."""
+    """Whether a list could have it: none, or a text that the server compares with dates."""
     epoch = epoch_of(text)
-    return text == ZERO if epoch is None else text == sql_date(epoch)
+    return text in {"", ZERO} if epoch is None else text == sql_date(epoch)
 
 
 def _next(found: Found | None) -> str | None:
