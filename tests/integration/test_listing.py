@@ -50,6 +50,7 @@ def pages(listing, wanted, name, descending, limit=17):
     while True:
         found = listing.page(wanted, Order(name, descending, after), limit, NOW)
         assert len(found.ids) <= limit
+        assert not {*found.ids} & {*ids}
         ids += found.ids
         if not found.next:
             return ids
@@ -121,6 +122,70 @@ def test_too_many_names(queue):
     with pytest.raises(UsageError, match="more than 50 names"):
         queue.listing.page(Wanted(hook_prefix="flood_"), Order(), 10, NOW)
     queue.run("DELETE FROM wp_actionscheduler_actions WHERE hook LIKE 'flood%'")
+
+
+@pytest.fixture(scope="module")
+def alike(server):
+    """Hooks that the column's collation takes for one, far apart for Python, among many others."""
+    site = SiteDatabase.create(server)
+    names = ["e1", "é1", "E1 ", "É1", *(f"f{number:02}" for number in range(20)), "zoo", "über"]
+    site.ids = {name: [site.add(name, (), at=NOW + at) for at in range(3)] for name in names}
+    site.migrate()
+    yield site
+    site.drop()
+
+
+@pytest.fixture(params=["asked", "counted"])
+def alike_listing(request, alike):
+    """Over the names that the table has, or over a census that has not seen all."""
+    alike.run("DELETE FROM wp_runner_census")
+    for hook in ("É1", "zoo") if request.param == "counted" else ():
+        alike.run(
+            "INSERT INTO wp_runner_census (status, group_slug, hook, actions, due, recurring,"
+            " taken_at, cost_ms) VALUES ('pending', '', %s, 3, 0, 0, NOW(), 1)",
+            (hook,),
+        )
+    database, found = connected(alike)
+    yield Listing(database, found)
+    database.close()
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("limit", [1, 2, 5, 100])
+def test_hooks_that_are_one_to_the_server_are_listed_once(alike, alike_listing, descending, limit):
+    """In the order of hooks they stand together, by date, wherever a page ends."""
+    ids = pages(alike_listing, Wanted(), "hook", descending, limit)
+    assert sorted(ids) == sorted(id_ for some in alike.ids.values() for id_ in some)
+    together = {id_ for name in ("e1", "é1", "E1 ", "É1") for id_ in alike.ids[name]}
+    places = [place for place, id_ in enumerate(ids) if id_ in together]
+    assert places == [*range(places[0], places[0] + 12)]
+
+
+@pytest.mark.parametrize("name", ["date", "id", "hook"])
+@pytest.mark.parametrize(
+    "wanted", [Wanted(hook="e1"), Wanted(hook_prefix="é"), Wanted(hook_prefix="E1")]
+)
+def test_a_hook_stands_for_all_that_are_one_with_it(alike, alike_listing, wanted, name):
+    """Typed as a whole or by its beginning, with or without marks."""
+    ids = pages(alike_listing, wanted, name, False, 2)
+    assert sorted(ids) == sorted(
+        id_ for name in ("e1", "é1", "E1 ", "É1") for id_ in alike.ids[name]
+    )
+
+
+def test_hooks_that_differ_by_case_alone_are_two_where_the_server_says_so(server):
+    """A column that is compared byte by byte: none is lost, none is twice."""
+    site = SiteDatabase.create(server)
+    site.run(
+        "ALTER TABLE wp_actionscheduler_actions MODIFY hook varchar(191) NOT NULL COLLATE utf8mb4_bin"
+    )
+    ids = [site.add(name, (), at=NOW) for name in ("a", "A", "b", "a", "A", "B")]
+    database, found = connected(site)
+    for descending in (True, False):
+        listed = pages(Listing(database, found), Wanted(), "hook", descending, 2)
+        assert sorted(listed) == ids
+    database.close()
+    site.drop()
 
 
 @pytest.mark.parametrize("descending", [True, False])
