@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compat.action_scheduler import LONGEST_HOOK, LONGEST_SLUG
-from compat.args import ArgsError, decode, store
+from compat.args import ArgsError, decode, part, store
 from runner.core.model import Status
 from runner.operations.listing import Wanted
 
@@ -105,9 +105,9 @@ def _text(name: str, value: str, longest: int) -> dict[str, object]:
 
 def _args(value: str) -> dict[str, object]:
     """JSON of all the args, or a part of their text (within a hook)."""
-    if not value.startswith(("[", "{")):
-        return {"args_part": value}
     try:
+        if not value.startswith(("[", "{")):
+            return {"args_part": part(value)}
         return {"args": store(decode(value, None)).args}
     except ArgsError as error:
         raise SearchError(f"args:{value} is no JSON of args ({error})") from None

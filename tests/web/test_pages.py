@@ -86,6 +86,25 @@ def test_qualifiers(admin, query, hooks):
     assert [action["hook"] for action in answer.json["actions"]] == hooks, answer.json
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        "München",
+        "nchen/S",
+        "nchen",
+        r"M\u00fcnchen\/S",
+        '["München/Süd"]',
+        r'["M\u00fcnchen\/Süd"]',
+    ],
+)
+def test_args_are_found_as_they_are_read(admin, shop, args):
+    """The column has them as PHP writes JSON; people type letters and slashes."""
+    made = shop.add("shop_town", ("München/Süd",), at=NOW)
+    shop.add("shop_town", ("Berlin",), at=NOW)
+    answer = admin.client.get("/api/actions", query_string={"q": f"hook:shop_town args:{args}"})
+    assert [action["id"] for action in answer.json["actions"]] == [made], answer.json
+
+
 def test_an_id_is_found(admin, shop):
     """Typed alone."""
     id_ = shop.ids["failed"]
