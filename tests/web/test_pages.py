@@ -105,6 +105,15 @@ def test_args_are_found_as_they_are_read(admin, shop, args):
     assert [action["id"] for action in answer.json["actions"]] == [made], answer.json
 
 
+def test_a_bulk_deletion_names_hooks_in_the_audit(admin, shop):
+    """The actions and their logs are gone: nothing else tells what they were."""
+    chosen = [shop.ids["complete"], shop.ids["canceled"]]
+    admin.post("/actions/bulk/delete", {"id": chosen})
+    admin.post("/actions/bulk/delete", {"q": "status:failed"})
+    entries = [(row["changed"], row["note"]) for row in shop.own("audit")]
+    assert entries == [(2, "shop_canceled, shop_complete"), (1, "shop_failed")]
+
+
 def test_an_id_is_found(admin, shop):
     """Typed alone."""
     id_ = shop.ids["failed"]
