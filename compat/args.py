@@ -26,6 +26,8 @@ MAX_DEPTH = 512
 Args: TypeAlias = list[Any] | tuple[Any, ...] | dict[Any, Any]
 
 _SPECIAL = re.compile(r'[\x00-\x1f"\\/\x80-\U0010ffff]')
+# What is escaped already, or what PHP escapes and people do not.
+_TYPED = re.compile(r"\\[\x00-\x7f]|[/\x80-\U0010ffff]")
 # An escaped surrogate pair, (half of one), or any other escape.
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(u[dD][89a-fA-F])|.)")
 _SHORT = dict(zip('"\\/\b\f\n\r\t', '"\\/bfnrt', strict=True))
@@ -95,6 +97,12 @@ def decode(args: str | None, extended: str | None) -> list[Any] | dict[int | str
     if not isinstance(value, list | dict):
         raise CorruptArgs("arguments are neither a JSON array nor a JSON object")
     return value
+
+
+def part(typed: str) -> str:
+    """Some of the JSON of arguments as PHP has it, of what somebody types or copies: escapes and
+    quotes are taken as they are. Raises ArgsError for lone surrogates."""
+    return _TYPED.sub(lambda match: match[0] if match[0][0] == "\\" else _escape(match), typed)
 
 
 def positional(args: Args) -> list[Any]:

@@ -69,7 +69,7 @@ WHERE action_id IN (:ids) AND status = 'dead'
 
 -- name: hooks_of
 -- Of actions that are about to go.
-SELECT DISTINCT hook FROM {actions} WHERE action_id IN (:ids) ORDER BY hook LIMIT 10
+SELECT DISTINCT hook FROM {actions} WHERE action_id IN (:ids) ORDER BY hook LIMIT :most
 
 -- name: delete_attempts
 -- What the runner recorded of them, where it has its own tables.

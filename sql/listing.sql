@@ -1,17 +1,35 @@
 -- The page's list of actions: branches that are each read in the order of one index, then merged.
 
 -- name: hooks
--- All hooks' names, where no census tells them. Names come as HEX, since a collation may take two
--- for one.
-SELECT HEX(hook) AS name FROM {actions} GROUP BY HEX(hook) LIMIT :most
+-- All hooks, where no census tells them: of those that the column's collation takes for one, one,
+-- as HEX, which every connection reads alike. `begins` tells those that begin with a text.
+SELECT MIN(HEX(hook)) AS name, MAX(hook LIKE :beginning ESCAPE '!') AS begins, 0 AS counted
+FROM {actions} GROUP BY hook LIMIT :most
 
 -- name: known_hooks
--- Those of the census, and of the newest actions, which it may not have seen.
-SELECT HEX(hook) AS name, 1 AS counted FROM {census} GROUP BY HEX(hook)
-UNION ALL
-SELECT DISTINCT HEX(hook), 0 FROM (
-  SELECT hook FROM {actions} ORDER BY action_id DESC LIMIT :most
-) AS newest
+-- Those of the census, and of the newest actions, which it may not have seen. The census tells
+-- bytes apart: CAST gives the session's collation, which is that of the actions' hooks.
+SELECT MIN(HEX(hook)) AS name, MAX(CAST(hook AS CHAR) LIKE :beginning ESCAPE '!') AS begins,
+  MAX(counted) AS counted
+FROM (
+  SELECT CAST(hook AS CHAR) AS hook, 1 AS counted FROM {census}
+  UNION ALL
+  SELECT CAST(hook AS CHAR), 0 FROM (
+    SELECT hook FROM {actions} ORDER BY action_id DESC LIMIT :most
+  ) AS newest
+) AS known GROUP BY CAST(hook AS CHAR)
+
+-- name: known_hooks@sqlite
+-- The same where the actions' column folds the case of ASCII.
+SELECT MIN(HEX(hook)) AS name, MAX(hook LIKE :beginning ESCAPE '!') AS begins,
+  MAX(counted) AS counted
+FROM (
+  SELECT hook, 1 AS counted FROM {census}
+  UNION ALL
+  SELECT hook, 0 FROM (
+    SELECT hook FROM {actions} ORDER BY action_id DESC LIMIT :most
+  ) AS newest
+) AS known GROUP BY hook COLLATE NOCASE
 
 -- name: groups
 -- Ids of groups of a name, or of one that begins so.
@@ -19,9 +37,9 @@ SELECT group_id FROM {groups} WHERE slug = :name OR slug LIKE :beginning ESCAPE 
 ORDER BY group_id LIMIT :most
 
 -- name: branch
--- One range of an index, from a place on.
+-- One range of an index, from a place on, with its number.
 SELECT * FROM (
-  SELECT action_id, hook, status, scheduled_date_gmt, scheduled_date_local FROM {actions} /*index*/
+  SELECT /*number*/ AS part, action_id, hook, status, scheduled_date_gmt, scheduled_date_local FROM {actions} /*index*/
   WHERE /*where*/ ORDER BY /*order*/ LIMIT :limit
 ) AS branch
 
@@ -71,12 +89,23 @@ action_id < :after_id
 action_id > :after_id
 
 -- name: before_date
--- From a place on.
-(scheduled_date_gmt <= :after_date AND (scheduled_date_gmt < :after_date OR action_id < :after_id))
+-- From a place on. Rows without a date are before all others.
+(scheduled_date_gmt IS NULL OR (scheduled_date_gmt <= :after_date
+  AND (scheduled_date_gmt < :after_date OR action_id < :after_id)))
 
 -- name: after_date
 -- From a place on.
 (scheduled_date_gmt >= :after_date AND (scheduled_date_gmt > :after_date OR action_id > :after_id))
+
+-- name: before_undated
+-- From a place on that has no date. There is none before the zero date: IS NULL alone is a constant
+-- to the server, which then reads in the order of its choice.
+((scheduled_date_gmt IS NULL OR scheduled_date_gmt < '0000-00-00 00:00:00')
+  AND action_id < :after_id)
+
+-- name: after_undated
+-- From a place on that has no date.
+(scheduled_date_gmt IS NOT NULL OR action_id > :after_id)
 
 -- name: only_unclaimed
 -- Nobody has it: these lie in the order of their ids.

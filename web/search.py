@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from compat.action_scheduler import LONGEST_HOOK, LONGEST_SLUG
-from compat.args import ArgsError, decode, store
+from compat.args import ArgsError, decode, part, store
 from runner.core.model import Status
 from runner.operations.listing import Wanted
 
 LONGEST = 512
 """Characters of a search."""
 
+MOST_ID = 2**63 - 1
+
 _WORD = re.compile(r'([A-Za-z]+):"([^"]*)"|([A-Za-z]+):(\S*)|"([^"]*)"|(\S+)')
 _SPAN = re.compile(r"(\d{1,6})(s|m|h|d|w)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _QUALIFIERS = ("status", "hook", "group", "args", "older", "id")
-_MOST_ID = 2**63 - 1
+_MOST_DIGITS = len(str(MOST_ID))
 
 
 class SearchError(ValueError):
@@ -39,8 +41,9 @@ class Search:
 
 def number(text: str) -> int | None:
     """An id that somebody typed, or the address names, None for what is none."""
-    plain = text.isascii() and text.isdecimal()
-    return int(text) if plain and int(text) <= _MOST_ID else None
+    # The length first: Python refuses to read a number of thousands of digits.
+    plain = len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal()
+    return int(text) if plain and int(text) <= MOST_ID else None
 
 
 def parse(text: str) -> Search:
@@ -102,9 +105,9 @@ def _text(name: str, value: str, longest: int) -> dict[str, object]:
 
 def _args(value: str) -> dict[str, object]:
     """JSON of all the args, or a part of their text (within a hook)."""
-    if not value.startswith(("[", "{")):
-        return {"args_part": value}
     try:
+        if not value.startswith(("[", "{")):
+            return {"args_part": part(value)}
         return {"args": store(decode(value, None)).args}
     except ArgsError as error:
         raise SearchError(f"args:{value} is no JSON of args ({error})") from None

@@ -3,7 +3,7 @@ between is there too, and says that nobody knows how much was done."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.core.errors import SiteError
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 KEPT = 365 * 86_400
 """Seconds that rows are kept."""
+
+NAMED = 12
+"""Ids or hooks that an entry names one by one."""
 
 _LONGEST_TARGET = 255
 _LONGEST_NAME = 191
@@ -35,7 +38,8 @@ class Actor:
 
 @dataclass(slots=True)
 class Entry:
-    """One change: how many were asked for and changed, and what is worth noting."""
+    """One change: how many were asked for and changed, and what is worth noting. `hooks` are of
+    what goes: nothing else tells them afterwards."""
 
     verb: str
     target: str
@@ -43,6 +47,14 @@ class Entry:
     note: str = ""
     changed: int = 0
     id: int = 0
+    hooks: list[str] = field(default_factory=list)
+
+    @property
+    def noted(self) -> str:
+        """The names of a dozen hooks, and the note."""
+        names = ", ".join(self.hooks[:NAMED])
+        more = ", …" if len(self.hooks) > NAMED else ""
+        return ". ".join(filter(None, (f"{names}{more}", self.note)))[:_LONGEST_NOTE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,7 @@ class Audit:
                 verb=entry.verb,
                 target=entry.target[:_LONGEST_TARGET],
                 asked=entry.asked,
-                note=entry.note[:_LONGEST_NOTE],
+                note=entry.noted,
             )
         )
 
@@ -91,7 +103,7 @@ class Audit:
             id=entry.id,
             changed=entry.changed,
             asked=entry.asked,
-            note=entry.note[:_LONGEST_NOTE],
+            note=entry.noted,
         )
 
     def newest(

@@ -156,9 +156,10 @@ def run_now(database: Database, site: Site, ids: Sequence[int], *, why: str = ""
     return _change(database, queries, ids, Change((Status.PENDING,), write, was_done, lock=lock))
 
 
-def hooks_of(database: Database, site: Site, ids: Sequence[int]) -> list[str]:
-    """The hooks of these actions, each once."""
-    rows = database.query(_queries(database, site)["hooks_of"], ids=list(ids)[:MOST])
+def hooks_of(database: Database, site: Site, ids: Sequence[int], most: int) -> list[str]:
+    """Some hooks of these actions, each once."""
+    text = _queries(database, site)["hooks_of"]
+    rows = database.query(text, ids=list(ids)[:MOST], most=most)
     return [str(row["hook"]) for row in rows]
 
 

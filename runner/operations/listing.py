@@ -48,6 +48,13 @@ _DATE, _ID = "scheduled_date_gmt", "action_id"
 _UNIQUE = ("hook", "status", "after_id", "after_date")
 """Parameters that differ from branch to branch."""
 
+_GO_ON = {
+    "id": ("after_id", "before_id"),
+    "date": ("after_date", "before_date"),
+    "undated": ("after_undated", "before_undated"),
+}
+"""The condition of what comes after a place, ascending and descending."""
+
 _MAY_PARK = (None, Status.PENDING, Status.RUNNING)
 
 
@@ -69,7 +76,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row that a page ends with: what comes after it is the next page."""
+    """A row that a page ends with: what comes after it is the next page. A row without a date has
+    the empty one, which is before all others, as the server has it."""
 
     id: int
     date: str = ZERO
@@ -98,11 +106,13 @@ class Found:
 @dataclass(slots=True)
 class _Branch:
     """A range: its conditions and their values, and a hint that names its index, empty where the
-    server chooses."""
+    server chooses. `hook` and `status` are the pair that it is of."""
 
     conditions: list[str]
     values: dict[str, Any] = field(default_factory=dict)
     index: str = ""
+    hook: str | None = None
+    status: str | None = None
 
 
 class Listing:
@@ -163,27 +173,23 @@ class Listing:
         return [row | {"created_at": str(row["created_at"])} for row in rows]
 
     def _hooks(self, wanted: Wanted, order: Order) -> list[str] | None:
-        """The hooks that are meant, in their order; None for any, where no order needs them."""
+        """The hooks that are meant; None for any, where no order needs them."""
         if wanted.hook is not None:
             return [wanted.hook]
         if wanted.hook_prefix is None:
-            return self._names() if order.name == "hook" else None
-        begin = wanted.hook_prefix.casefold()
-        return _some(
-            [name for name in self._names() if name.casefold().startswith(begin)],
-            f"hook:{wanted.hook_prefix}*",
-        )
+            return self._names("") if order.name == "hook" else None
+        return _some(self._names(wanted.hook_prefix), f"hook:{wanted.hook_prefix}*")
 
-    def _names(self) -> list[str]:
-        """Every hook, in order; of those that a collation takes for one, one."""
-        rows = []
+    def _names(self, beginning: str) -> list[str]:
+        """Every hook that begins so; of those that the server takes for one, one."""
+        like, rows = f"{literal(beginning)}%", []
         if self._counted:
-            rows = self._database.query(self._queries["known_hooks"], most=NEWEST)
+            known = self._queries["known_hooks"]
+            rows = self._database.query(known, beginning=like, most=NEWEST)
         if not any(row["counted"] for row in rows):
-            rows = self._database.query(self._queries["hooks"], most=MOST_HOOKS)
-        found = [bytes.fromhex(row["name"]).decode(errors="replace") for row in rows]
-        names = {name.casefold(): name for name in found}
-        return [names[key] for key in sorted(names)]
+            rows = self._database.query(self._queries["hooks"], beginning=like, most=MOST_HOOKS)
+        found = [row["name"] for row in rows if row["begins"]]
+        return [bytes.fromhex(name).decode(errors="replace") for name in found]
 
     def _groups(self, wanted: Wanted) -> list[int] | None:
         """Ids of the groups that are meant, None for any."""
@@ -265,7 +271,8 @@ class Listing:
         status: str | None,
         way: str | None,
     ) -> _Branch:
-        made = _Branch([*everywhere.conditions], dict(everywhere.values))
+        values = dict(everywhere.values)
+        made = _Branch([*everywhere.conditions], values, hook=hook, status=status)
         for name, key, value in (("only_hook", "hook", hook), ("only_status", "status", status)):
             if value is not None:
                 made.conditions.append(self._queries[name])
@@ -289,19 +296,20 @@ class Listing:
         )
 
     def _go_on(self, branch: _Branch, order: Order, after: Place, way: str | None) -> None:
-        names = ("before_date", "before_id") if order.descending else ("after_date", "after_id")
-        by_date = order.name != "id"
-        branch.conditions.append(self._queries[names[0] if by_date else names[1]])
+        key = "id" if order.name == "id" else "date" if after.date else "undated"
+        branch.conditions.append(self._queries[_GO_ON[key][order.descending]])
         branch.values["after_id"] = after.id
-        if by_date:
+        if key == "date":
             branch.values["after_date"] = parked(after.date) if way == "only_parked" else after.date
 
     def _read(self, branches: Sequence[_Branch], order: Order, limit: int) -> list[Row]:
         """The first rows of all these ranges, in order."""
         rows: list[Row] = []
         for begin in range(0, len(branches), AT_ONCE):
-            text, values = self._union(branches[begin : begin + AT_ONCE], order)
-            rows += self._database.query(text, limit=limit, **values)
+            some = branches[begin : begin + AT_ONCE]
+            text, values = self._union(some, order)
+            found = self._database.query(text, limit=limit, **values)
+            rows += [_of(some[int(row["part"])], row) for row in found]
         rows = [*{row["action_id"]: row for row in rows}.values()]
         return sorted(rows, key=_SORT_KEYS[order.name], reverse=order.descending)[:limit]
 
@@ -312,6 +320,7 @@ class Listing:
             text = text.replace("/*where*/", " AND ".join(branch.conditions) or "TRUE")
             own = [name for name in branch.values if name in _UNIQUE]
             text = text.replace("/*order*/", self._by(branch, order))
+            text = text.replace("/*number*/", str(number))
             texts.append(numbered(text, own, number))
             for name, value in branch.values.items():
                 values[f"{name}_{number}" if name in own else name] = value
@@ -325,6 +334,13 @@ class Listing:
             keys = [_DATE]
         word = "DESC" if order.descending else "ASC"
         return ", ".join(f"{key} {word}" for key in keys)
+
+
+def _of(branch: _Branch, row: Row) -> Row:
+    """A row under the hook and the status that were looked for. It may have another hook, which
+    the server takes for the same: it stands where its range does."""
+    pair = {"hook": branch.hook, "status": branch.status}
+    return row | {key: value for key, value in pair.items() if value is not None}
 
 
 def _date(row: Row) -> str:
@@ -343,12 +359,13 @@ _SORT_KEYS: Mapping[str, Callable[[Row], Any]] = {
 }
 
 
-def _pair_key(pair: tuple[str | None, str | None]) -> tuple[str, str]:
-    return (pair[0] or "").casefold(), pair[1] or ""
+def _pair_key(pair: tuple[str | None, str | None]) -> tuple[str, str, str]:
+    hook, status = pair
+    return (hook or "").casefold(), hook or "", status or ""
 
 
 def _place(row: Row) -> Place:
-    return Place(row["action_id"], _date(row) or ZERO, row["hook"], row["status"])
+    return Place(row["action_id"], _date(row), row["hook"], row["status"])
 
 
 def _some(names: list[Any], what: str) -> list[Any]:

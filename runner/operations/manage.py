@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runner.operations import changes
-from runner.operations.audit import Actor, Audit, Entry
+from runner.operations.audit import NAMED, Actor, Audit, Entry
 from runner.operations.dead_letters import DeadLetters
 from runner.operations.health.alerts import Alerts
 from runner.operations.pauses import Pauses
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from runner.operations.pauses import Target
     from runner.site import Site
     from runner.storage.db import Database
-
-_NAMED = 12
-"""Ids that the audit names one by one."""
 
 
 class Manage:
@@ -56,11 +53,8 @@ class Manage:
             return self._counted(entry, done)
 
     def delete(self, ids: Sequence[int], *, running: bool = False) -> list[int]:
-        """As `changes.delete`. Their logs go with them: the audit keeps their hooks' names, but
-        for what is deleted `together`, whose entry has a note of its own."""
-        noted = ids and self._audit and not self._together
-        hooks = changes.hooks_of(*self._place, ids) if noted else []
-        with self._entry("delete", ids, note=", ".join(hooks)) as entry:
+        """As `changes.delete`. Their logs go with them: the audit keeps their hooks' names."""
+        with self._entry("delete", ids, hooks=self._hooks(ids)) as entry:
             return self._counted(entry, changes.delete(*self._place, ids, running=running))
 
     def put_off(self, ids: Sequence[int], at: int, why: str = "") -> list[int]:
@@ -147,6 +141,13 @@ class Manage:
         by = f"by {self._actor.name}"
         return f"{words} ({by})" if words else by
 
+    def _hooks(self, ids: Sequence[int]) -> list[str]:
+        """The names of hooks that the audit is to keep of these; none once it has enough."""
+        known = self._together.hooks if self._together else []
+        if not ids or self._audit is None or len(known) > NAMED:
+            return []
+        return changes.hooks_of(*self._place, ids, NAMED + 1)
+
     @contextmanager
     def _entry(
         self,
@@ -156,12 +157,14 @@ class Manage:
         of: str = "action",
         target: str = "",
         note: str = "",
+        hooks: Sequence[str] = (),
     ) -> Iterator[Entry]:
-        if self._together:
-            self._together.asked += len(ids)
-            yield self._together
+        if (whole := self._together) is not None:
+            whole.asked += len(ids)
+            whole.hooks += [hook for hook in hooks if hook not in whole.hooks]
+            yield whole
             return
-        entry = Entry(verb, target or named(ids, of), len(ids), note)
+        entry = Entry(verb, target or named(ids, of), len(ids), note, hooks=[*hooks])
         with self._written(entry):
             yield entry
 
@@ -192,8 +195,8 @@ def named(ids: Sequence[int], of: str = "action") -> str:
     """`action 48211`, `3 actions: 1, 2, 3`."""
     if len(ids) == 1:
         return f"{of} {ids[0]}"
-    some = ", ".join(str(id_) for id_ in ids[:_NAMED])
-    more = ", …" if len(ids) > _NAMED else ""
+    some = ", ".join(str(id_) for id_ in ids[:NAMED])
+    more = ", …" if len(ids) > NAMED else ""
     return f"{len(ids)} {of}s: {some}{more}"
 
 

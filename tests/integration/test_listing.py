@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from support.fill import fill
@@ -10,7 +11,7 @@ from support.page import connected
 from support.site import SiteDatabase
 
 from compat.action_scheduler import parked
-from compat.site_time import epoch_of, sql_date
+from compat.site_time import ZERO, epoch_of, sql_date
 from runner.core.errors import UsageError
 from runner.operations.listing import MOST_NAMES, Listing, Order, Wanted
 
@@ -49,6 +50,7 @@ def pages(listing, wanted, name, descending, limit=17):
     while True:
         found = listing.page(wanted, Order(name, descending, after), limit, NOW)
         assert len(found.ids) <= limit
+        assert not {*found.ids} & {*ids}
         ids += found.ids
         if not found.next:
             return ids
@@ -123,6 +125,101 @@ def test_too_many_names(queue):
 
 
 @pytest.fixture(scope="module")
+def alike(server):
+    """Hooks that the column's collation takes for one, far apart for Python, among many others."""
+    site = SiteDatabase.create(server)
+    names = ["e1", "é1", "E1 ", "É1", *(f"f{number:02}" for number in range(20)), "zoo", "über"]
+    site.ids = {name: [site.add(name, (), at=NOW + at) for at in range(3)] for name in names}
+    site.migrate()
+    yield site
+    site.drop()
+
+
+@pytest.fixture(params=["asked", "counted"])
+def alike_listing(request, alike):
+    """Over the names that the table has, or over a census that has not seen all."""
+    alike.run("DELETE FROM wp_runner_census")
+    for hook in ("É1", "zoo") if request.param == "counted" else ():
+        alike.run(
+            "INSERT INTO wp_runner_census (status, group_slug, hook, actions, due, recurring,"
+            " taken_at, cost_ms) VALUES ('pending', '', %s, 3, 0, 0, NOW(), 1)",
+            (hook,),
+        )
+    database, found = connected(alike)
+    yield Listing(database, found)
+    database.close()
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("limit", [1, 2, 5, 100])
+def test_hooks_that_are_one_to_the_server_are_listed_once(alike, alike_listing, descending, limit):
+    """In the order of hooks they stand together, by date, wherever a page ends."""
+    ids = pages(alike_listing, Wanted(), "hook", descending, limit)
+    assert sorted(ids) == sorted(id_ for some in alike.ids.values() for id_ in some)
+    together = {id_ for name in ("e1", "é1", "E1 ", "É1") for id_ in alike.ids[name]}
+    places = [place for place, id_ in enumerate(ids) if id_ in together]
+    assert places == [*range(places[0], places[0] + 12)]
+
+
+@pytest.mark.parametrize("name", ["date", "id", "hook"])
+@pytest.mark.parametrize(
+    "wanted", [Wanted(hook="e1"), Wanted(hook_prefix="é"), Wanted(hook_prefix="E1")]
+)
+def test_a_hook_stands_for_all_that_are_one_with_it(alike, alike_listing, wanted, name):
+    """Typed as a whole or by its beginning, with or without marks."""
+    ids = pages(alike_listing, wanted, name, False, 2)
+    assert sorted(ids) == sorted(
+        id_ for name in ("e1", "é1", "E1 ", "É1") for id_ in alike.ids[name]
+    )
+
+
+def test_hooks_that_differ_by_case_alone_are_two_where_the_server_says_so(server):
+    """A column that is compared byte by byte: none is lost, none is twice."""
+    site = SiteDatabase.create(server)
+    site.run(
+        "ALTER TABLE wp_actionscheduler_actions MODIFY hook varchar(191) NOT NULL COLLATE utf8mb4_bin"
+    )
+    ids = [site.add(name, (), at=NOW) for name in ("a", "A", "b", "a", "A", "B")]
+    database, found = connected(site)
+    for descending in (True, False):
+        listed = pages(Listing(database, found), Wanted(), "hook", descending, 2)
+        assert sorted(listed) == ids
+    database.close()
+    site.drop()
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("name", ["date", "hook"])
+@pytest.mark.parametrize("hook", [None, "a"])
+@pytest.mark.parametrize("limit", [1, 3, 5, 10])
+def test_rows_without_a_date_come_before_all_others(undated, hook, name, descending, limit):
+    """The server says so, and a page that ends among them, or before them, goes on."""
+    ids = pages(undated.listing, Wanted(hook=hook), name, descending, limit)
+    assert ids == (undated.in_order[::-1] if descending else undated.in_order)
+
+
+@pytest.fixture(scope="module")
+def undated(server):
+    """Fourteen actions: five without a date, one with the zero date, two parked."""
+    site = SiteDatabase.create(server)
+    ids = [site.add("a", (), at=NOW + number) for number in range(14)]
+    table = site.table("actions")
+    site.run(f"UPDATE {table} SET scheduled_date_gmt = NULL WHERE action_id IN %s", (ids[5:10],))
+    site.run(f"UPDATE {table} SET scheduled_date_gmt = %s WHERE action_id = %s", (ZERO, ids[10]))
+    for number in (2, 12):
+        site.run(
+            f"UPDATE {table} SET scheduled_date_gmt = %s WHERE action_id = %s",
+            (parked(sql_date(NOW + number)), ids[number]),
+        )
+    site.in_order = [*ids[5:11], *ids[:5], *ids[11:]]
+    database, found = connected(site)
+    site.listing = Listing(database, found)
+    yield site
+    database.close()
+    site.drop()
+
+
+@pytest.fixture(scope="module")
 def moment(server):
     """Thousands of actions, of which sixty have one date and the same args, in a group of their
     own."""
@@ -164,18 +261,20 @@ def test_no_row_of_a_date_is_lost_where_the_server_sorts(moment, wanted, name, d
     ],
 )
 def test_plans_of_the_common_lists_sort_nothing(moment, wanted, name, descending):
-    """EXPLAIN: the first page and the next are read in the order of an index."""
+    """EXPLAIN: the first page and the next are read in the order of an index, and so is one after
+    a row without a date."""
     asked, ask = [], moment.database.query
     moment.database.query = lambda text, **values: (
         asked.append((text, values)) or ask(text, **values)
     )
     try:
         first = moment.listing.page(wanted, Order(name, descending), 10, NOW)
-        moment.listing.page(wanted, Order(name, descending, first.next), 10, NOW)
+        for place in (first.next, replace(first.next, date="")):
+            moment.listing.page(wanted, Order(name, descending, place), 10, NOW)
     finally:
         moment.database.query = ask
     branches = [(text, values) for text, values in asked if "AS branch" in text]
-    assert len(branches) == 2
+    assert len(branches) == 3
     for text, values in branches:
         plan = ask("EXPLAIN FORMAT=TRADITIONAL " + text, **values)
         table = [row for row in plan if "actionscheduler_actions" in str(row["table"])]

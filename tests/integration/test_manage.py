@@ -144,6 +144,27 @@ def test_together(shop, anna):
     assert audit(shop) == [("retry", "all that match hook:a", 4, 4, "in two steps")]
 
 
+def test_what_was_deleted_together_is_named(shop, anna):
+    """By up to a dozen hooks, whatever else is noted; each once."""
+    ids = [shop.add(f"h{n:02}", (k,), at=NOW) for n in range(14) for k in range(2)]
+    few, many = ids[:6], ids[6:]
+    with anna.together("delete", "all that match h") as entry:
+        anna.delete(few[:3])
+        anna.delete(few[3:])
+        entry.note = "There are more"
+    with anna.together("delete", "the rest"):
+        for id_ in many:
+            anna.delete([id_])
+    more = [shop.add(f"k{n:02}", (), at=NOW) for n in range(13)]
+    anna.delete(more)
+    dozen = ", ".join(f"k{n:02}" for n in range(12))
+    assert [(row[2], row[3], row[4]) for row in audit(shop)] == [
+        (6, 6, "h00, h01, h02. There are more"),
+        (22, 22, ", ".join(f"h{n:02}" for n in range(3, 14))),
+        (13, 13, f"{dozen}, …"),
+    ]
+
+
 def test_a_change_without_an_audit_is_none(shop, anna):
     """Where the row cannot be written, nothing is changed."""
     id_ = shop.add("a", (), at=NOW, status="failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.operations.listing import Wanted
-from web.search import SearchError, parse
+from web.search import SearchError, number, parse
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,14 @@ from web.search import SearchError, parse
         ("args:[42]", Wanted(args="[42]")),
         ('args:{"a":"/"}', Wanted(args='{"a":"\\/"}')),
         ("hook:x args:42", Wanted(hook="x", args_part="42")),
+        ("hook:x args:München", Wanted(hook="x", args_part="M\\u00fcnchen")),
+        ("hook:x args:nchen/S", Wanted(hook="x", args_part="nchen\\/S")),
+        ("hook:x args:😀", Wanted(hook="x", args_part="\\ud83d\\ude00")),
+        ('hook:x args:a"b', Wanted(hook="x", args_part='a"b')),
+        (r"hook:x args:M\u00fcnchen\/S", Wanted(hook="x", args_part=r"M\u00fcnchen\/S")),
+        (r"hook:x args:\\/", Wanted(hook="x", args_part=r"\\\/")),
+        (r"hook:x args:\ü", Wanted(hook="x", args_part=r"\\u00fc")),
+        ('args:["München/Süd"]', Wanted(args='["M\\u00fcnchen\\/S\\u00fcd"]')),
         ("older:1h", Wanted(older=3600)),
         ("older:30s status:pending hook:a", Wanted(statuses=("pending",), hook="a", older=30)),
     ],
@@ -53,6 +61,7 @@ def test_words(text, wanted):
         ("older:99999999h", "no span"),
         ("args:[", "no JSON"),
         ("args:42", "within a hook"),
+        ("hook:x args:\ud83d", "half a character"),
         ("id:-1", "no number"),
         ("id:" + "9" * 30, "no number"),
         ("hook:" + "x" * 192, "191 characters"),
@@ -63,3 +72,21 @@ def test_what_is_not_understood_is_told(text, word):
     """With the word that is meant, and what is expected."""
     with pytest.raises(SearchError, match=word.replace("[", r"\[").replace("*", r"\*")):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0", 0),
+        ("007", 7),
+        (str(2**63 - 1), 2**63 - 1),
+        (str(2**63), None),
+        ("9" * 5000, None),
+        ("", None),
+        ("-1", None),
+        ("\u0664", None),
+    ],
+)
+def test_ids(text, found):
+    """Plain digits, no more of them than an id has."""
+    assert number(text) == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from html.parser import HTMLParser
 
@@ -158,6 +159,46 @@ def test_odd_requests(app, shop):
     assert (
         admin.get("/actions/bulk/retry", query_string={"id": list(range(300))}).status_code == 403
     )
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000 + "7"])
+def test_numbers_longer_than_python_reads(app, shop, digits):
+    """None of them is a number that there is."""
+    admin = signed_in(app, shop)
+    for path in ("/audit", "/dead-letters"):
+        assert admin.get(path, query_string={"before": digits}).status_code == 200, path
+    assert admin.get(f"/actions/{digits}").status_code == 404
+    assert admin.post("/actions/bulk/retry", {"id": digits}).status_code == 403
+    assert admin.get("/actions", query_string={"q": f"id:{digits[:500]}"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        '[-5,"","x","y"]',
+        '[5,"soon","x","y"]',
+        '[5,"2026-02-30 00:00:00","x","y"]',
+        '[5,"2026-11-23T06:05:00","x","y"]',
+        '[5,"2026-11-23 06:05:00 OR 1=1","x","y"]',
+        '[-5,"2026-11-23 06:05:00","x","y"]',
+        f'[{2**63},"2026-11-23 06:05:00","x","y"]',
+        f'[{"9" * 5000},"2026-11-23 06:05:00","x","y"]',
+        '[true,"2026-11-23 06:05:00","x","y"]',
+        '[5,"2026-11-23 06:05:00","x",null]',
+        '[5,"2026-11-23 06:05:00"]',
+        '{"id":5}',
+        "5",
+        "[" * 3000,
+    ],
+)
+def test_a_place_that_no_page_ends_with(app, shop, cursor):
+    """The address of a next page is anybody's to write: begin anew, whatever the order."""
+    admin = signed_in(app, shop)
+    after = base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+    for sort in ("date", "id", "hook"):
+        answer = admin.get("/actions", query_string={"sort": sort, "after": after})
+        assert answer.status_code == 400, (sort, answer.text)
+        assert "begin anew" in texts(answer.text)
 
 
 def test_a_log_line_cannot_be_forged(app, caplog):

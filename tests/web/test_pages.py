@@ -42,6 +42,24 @@ def test_the_list_is_searched_sorted_and_paged(admin, shop):
     assert "Next page" not in page
 
 
+@pytest.mark.parametrize("sort", ["date", "hook"])
+@pytest.mark.parametrize("way", ["asc", "desc"])
+def test_pages_go_on_among_rows_without_a_date(admin, shop, sort, way):
+    """The address of the next page names such a row too."""
+    made = [shop.add("shop_many", (), at=NOW) for _ in range(60)]
+    shop.run(
+        "UPDATE wp_actionscheduler_actions SET scheduled_date_gmt = NULL WHERE action_id > %s",
+        (made[9],),
+    )
+    path, found = f"/actions?q=hook:shop_many&sort={sort}&dir={way}", []
+    while path:
+        answer = admin.client.get(f"/api{path}")
+        assert answer.status_code == 200, answer.text
+        found += [action["id"] for action in answer.json["actions"]]
+        path = (answer.json["next"] or "").removeprefix("/api")
+    assert found == ([*made[10:], *made[:10]] if way == "asc" else [*made[9::-1], *made[:9:-1]])
+
+
 @pytest.mark.parametrize(
     ("query", "hooks"),
     [
@@ -66,6 +84,34 @@ def test_qualifiers(admin, query, hooks):
     """Each finds what it says."""
     answer = admin.client.get("/api/actions", query_string={"q": query})
     assert [action["hook"] for action in answer.json["actions"]] == hooks, answer.json
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "München",
+        "nchen/S",
+        "nchen",
+        r"M\u00fcnchen\/S",
+        '["München/Süd"]',
+        r'["M\u00fcnchen\/Süd"]',
+    ],
+)
+def test_args_are_found_as_they_are_read(admin, shop, args):
+    """The column has them as PHP writes JSON; people type letters and slashes."""
+    made = shop.add("shop_town", ("München/Süd",), at=NOW)
+    shop.add("shop_town", ("Berlin",), at=NOW)
+    answer = admin.client.get("/api/actions", query_string={"q": f"hook:shop_town args:{args}"})
+    assert [action["id"] for action in answer.json["actions"]] == [made], answer.json
+
+
+def test_a_bulk_deletion_names_hooks_in_the_audit(admin, shop):
+    """The actions and their logs are gone: nothing else tells what they were."""
+    chosen = [shop.ids["complete"], shop.ids["canceled"]]
+    admin.post("/actions/bulk/delete", {"id": chosen})
+    admin.post("/actions/bulk/delete", {"q": "status:failed"})
+    entries = [(row["changed"], row["note"]) for row in shop.own("audit")]
+    assert entries == [(2, "shop_canceled, shop_complete"), (1, "shop_failed")]
 
 
 def test_an_id_is_found(admin, shop):

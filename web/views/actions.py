@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, jsonify, request, url_for
 
+from compat.site_time import ZERO, epoch_of, sql_date
 from runner.core.errors import TookTooLong, UsageError
 from runner.core.model import Status
 from runner.operations.actions import Actions, stored
@@ -31,7 +32,7 @@ from web.bulk import (
 )
 from web.counted import census
 from web.gate import database, desk, need_admin, site
-from web.search import Search, SearchError, parse
+from web.search import MOST_ID, Search, SearchError, parse
 from web.verbs import VERBS, Verb
 
 if TYPE_CHECKING:
@@ -239,11 +240,18 @@ def _place() -> Place | None:
         return None
     try:
         id_, date, hook, status = json.loads(base64.urlsafe_b64decode(text.encode() + b"=="))
-        if type(id_) is int and all(isinstance(t, str) for t in (date, hook, status)):
-            return Place(id_, date[:19], hook[:191], status[:20])
-    except (ValueError, TypeError, binascii.Error):
+        texts = all(isinstance(text, str) for text in (date, hook, status))
+        if texts and type(id_) is int and 0 < id_ <= MOST_ID and _is_date(date):
+            return Place(id_, date, hook[:191], status[:20])
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         pass
     raise SearchError("the address names a page that there is none of: begin anew")
+
+
+def _is_date(text: str) -> bool:
+    """Whether a list could have it: none, or a text that the server compares with dates."""
+    epoch = epoch_of(text)
+    return text in {"", ZERO} if epoch is None else text == sql_date(epoch)
 
 
 def _next(found: Found | None) -> str | None:
