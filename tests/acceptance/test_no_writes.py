@@ -139,5 +139,5 @@ def test_a_migration_without_room_is_one_line(cli, small):
     make_room(small)
     assert (
         cli("migrate", RUNNER_DSN=small.url).stdout
-        == "ran 0001_leases\nran 0002_parked\nran 0003_control\nran 0004_page\n"
+        == "ran 0001_leases\nran 0002_parked\nran 0003_control\nran 0004_page\nran 0005_alerts\n"
     )

@@ -120,7 +120,7 @@ def test_leases_in_a_file(demo, cli):
     """The same tables in a SQLite file: the lease decides, and every try is recorded."""
     made = cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}")
     assert (made.stdout, made.stderr) == (
-        "ran 0001_leases\nran 0002_parked\nran 0003_control\nran 0004_page\n",
+        "ran 0001_leases\nran 0002_parked\nran 0003_control\nran 0004_page\nran 0005_alerts\n",
         "",
     )
     assert cli("migrate", RUNNER_DSN=f"sqlite://{demo.path}").stdout == "nothing to do\n"
