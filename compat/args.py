@@ -189,9 +189,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def _parse(text: str) -> object:
     """Read JSON as PHP does; raises ValueError or RecursionError."""
-    value = json.loads(
-        text, parse_int=_number, parse_constant=_refuse, object_pairs_hook=_from_pairs
-    )
+    value = _DECODER.decode(text)
     if _levels(value) >= MAX_DEPTH:
         raise ValueError(f"nested {MAX_DEPTH} levels deep or deeper")
     # Python lets halves of surrogate pairs pass, escaped or not.
@@ -215,6 +213,12 @@ def _refuse(name: str) -> NoReturn:
 def _from_pairs(pairs: list[tuple[str, Any]]) -> list[Any] | dict[int | str, Any]:
     entries = {_key(key): value for key, value in pairs}
     return list(entries.values()) if _is_list(entries) else entries
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=_number, parse_constant=_refuse, object_pairs_hook=_from_pairs
+)
+"""Made once: `json.loads` would make one for each text."""
 
 
 def _levels(value: object) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ZERO = "0000-00-00 00:00:00"
@@ -42,8 +43,7 @@ class SiteZone:
         """Seconds east of UTC at that moment, for scheduled and log dates."""
         if not self.name or not _FIRST + 86_400 <= epoch <= _LAST - 86_400:
             return 0
-        delta = datetime.fromtimestamp(epoch, ZoneInfo(self.name)).utcoffset()
-        return int(delta.total_seconds()) if delta else 0
+        return _offset(self.name, epoch)
 
     def attempt_offset(self, epoch: float) -> int:
         """Seconds east of UTC at that moment, for `last_attempt_local`."""
@@ -52,6 +52,12 @@ class SiteZone:
     def local(self, epoch: int) -> str:
         """Text for `scheduled_date_local`."""
         return sql_date(epoch + self.offset(epoch))
+
+
+@lru_cache(maxsize=16)  # the dates of one transaction are of one moment
+def _offset(name: str, epoch: float) -> int:
+    delta = datetime.fromtimestamp(epoch, ZoneInfo(name)).utcoffset()
+    return int(delta.total_seconds()) if delta else 0
 
 
 def sql_date(epoch: int) -> str:

@@ -7,7 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import INSTALLED, NEWEST_SCHEMA, RUN_QUEUE_EVENT, TABLES
+from compat.action_scheduler import (
+    INSTALLED,
+    NEWEST_SCHEMA,
+    PRIORITIES,
+    RUN_QUEUE_EVENT,
+    TABLES,
+)
 from compat.site_time import SiteZone
 from compat.tables import PREFIX, Shape, UnknownShape, shape
 from runner.core.errors import Busy, ConfigError, DatabaseError, SiteError
@@ -284,6 +290,7 @@ def identifiers(site: Site, dialect: str) -> dict[str, str]:
         if mysql
         else "",
         "priority": "priority" if found.priority else "10",
+        "priorities": ", ".join(map(str, range(PRIORITIES[0], PRIORITIES[1] + 1))),
         "priority_column": "priority," if found.priority else "",
         "priority_value": ":priority," if found.priority else "",
         "release_unique_key": ", unique_key = NULL" if found.unique_key else "",

@@ -3,8 +3,8 @@
 -- of rates meanwhile; a lock by args is taken by its key alone.
 
 -- name: is_anything_paused
--- A branch of the look for due actions.
-SELECT 'paused' AS kind, 0 AS action_id, 0 AS priority, 0 AS attempts,
+-- A branch of the look for due actions. Unsigned as their ids are, which would be decimals else.
+SELECT 'paused' AS kind, CAST(0 AS UNSIGNED) AS action_id, 0 AS priority, 0 AS attempts,
   NULL AS scheduled_date_gmt, {now} AS now
 FROM (SELECT 1 FROM {pauses} WHERE until IS NULL OR until > UTC_TIMESTAMP() LIMIT 1) AS paused
 

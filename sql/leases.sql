@@ -82,7 +82,14 @@ DELETE FROM {held} WHERE claim_id IN (:claims)
 DELETE FROM {claims} WHERE claim_id IN (:claims)
 
 -- name: attempt
--- What one call came to; the lease tells whose it was.
+-- What one call of this worker's came to.
+INSERT INTO {attempts} (action_id, claim_id, worker_id, hook, attempt, outcome, error, elapsed_ms,
+  peak_memory, ended_at)
+VALUES (:action, :claim, :worker, :hook, :attempt, :outcome, :error, :elapsed_ms, :peak_memory,
+  UTC_TIMESTAMP())
+
+-- name: attempt_elsewhere
+-- The same of a call that settles its action itself: the lease tells whose it was.
 INSERT INTO {attempts} (action_id, claim_id, worker_id, hook, attempt, outcome, error, elapsed_ms,
   peak_memory, ended_at)
 VALUES (:action, :claim, COALESCE((SELECT worker_id FROM {leases} WHERE claim_id = :claim), 0),

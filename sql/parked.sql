@@ -24,7 +24,7 @@ SELECT 'due' AS kind, action_id, priority, attempts, scheduled_date_gmt, {now} A
 FROM (
   SELECT action_id, priority, attempts, scheduled_date_gmt
   FROM {actions} AS a {claim_index}
-  WHERE claim_id = 0 AND status = 'pending' AND priority IN (:priorities)
+  WHERE claim_id = 0 AND status = 'pending' AND priority IN ({priorities})
     AND scheduled_date_gmt BETWEEN '2800-01-01' AND {parked_now} AND {moved}
     AND HEX(hook) IN (:hooks_hex) /*groups*/
     AND NOT EXISTS (SELECT 1 FROM {held} AS h WHERE h.action_id = a.action_id)

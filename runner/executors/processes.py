@@ -141,12 +141,13 @@ class Processes:
             raise NotReady(str(self._refusal))
 
     def _give(self, action: Action, receipt: Receipt, why: str | None) -> Child:
-        if not self._idle():
+        if not (idle := self._idle()):
             self._renew()
             self._start(1)
-        if not self._idle():
+            idle = self._idle()
+        if not idle:
             raise NotReady(str(self._refusal or "no handler process is ready"))
-        child = self._idle()[0]
+        child = idle[0]
         timeout = self._handlers.find(action).timeout if why is None else DEAD_LETTER_TIMEOUT
         child.start(action, receipt, timeout, self._clock.monotonic(), why)
         return child

@@ -140,7 +140,8 @@ class Leases:
     def record(self, tx: Transaction, claim: Claim, settled: Sequence[Settlement]) -> None:
         """Writes an attempt for each outcome, and a dead letter for each that is given up, and
         frees the locks, in the transaction that settles it."""
-        tx.insert_rows_later(self.queries["attempt"], [self._attempt(claim, s) for s in settled])
+        attempt = self.queries["attempt" if self.worker else "attempt_elsewhere"]
+        tx.insert_rows_later(attempt, [self._attempt(claim, s) for s in settled])
         failures = [_failure(claim, s) for s in settled if s.attempt and s.attempt.failure]
         tx.insert_rows_later(self.queries["failure"], failures)
         self.letters.bury(tx, claim.id, settled)
@@ -153,6 +154,7 @@ class Leases:
         return {
             "action": action.id,
             "claim": claim.id,
+            "worker": self.worker,
             "hook": action.hook,
             "attempt": action.attempt,
             "outcome": WORDS[type(settlement.outcome)],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import INSTALLED, PRIORITIES, parked
+from compat.action_scheduler import INSTALLED, parked
 from runner.core.errors import TooBusy
 from runner.core.installed import Installed
 from runner.sources.leases import new_token
@@ -135,8 +135,7 @@ class Parked(Native):
         if openings or not self._whole:
             return super()._due_parts(hooks, openings, first=first)
         parts = [self._filtered(self.queries["all_due"])] if first else []
-        priorities = [*range(PRIORITIES[0], PRIORITIES[1] + 1)]
-        return parts, self._values(hooks) | {"priorities": priorities}
+        return parts, self._values(hooks)
 
     def _sweep(self, database: Database) -> None:
         hooks = self._sweeps

@@ -61,6 +61,7 @@ class Driver(Protocol):
     place: str
     begin: str
     packets: bool
+    blocks: bool
     home: str
 
     def connect(self) -> Any: ...
@@ -91,6 +92,8 @@ class Answer(NamedTuple):
 
 Statement = tuple[str, Bound]
 """Text and values, written as the driver wants them."""
+
+COMMIT: Statement = ("COMMIT", [])
 
 
 class Link(Protocol):
@@ -256,7 +259,7 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
-        self._commit([*tx.waiting, ("COMMIT", [])])
+        self._commit([*tx.waiting, COMMIT])
         return result
 
     def _commit(self, statements: Sequence[Statement]) -> None:
@@ -355,12 +358,17 @@ def run(
     driver: Driver, connection: Any, statements: Sequence[Statement], *, packet: bool = False
 ) -> list[Answer]:
     """Statements on a connection, with the driver's own errors; after an error the rest is not
-    run. With `packet` they are sent together, and their answers read one after the other."""
+    run. With `packet` they are sent together, and their answers read one after the other; those
+    of a unit's end, which nobody reads, are one where the server knows blocks."""
     cursor = driver.cursor(connection)
     try:
         answers: list[Answer] = []
         if packet:
-            for text in _packets([cursor.mogrify(*statement) for statement in statements]):
+            texts = [cursor.mogrify(*statement) for statement in statements]
+            if driver.blocks and statements[-1] == COMMIT and sum(map(len, texts)) <= PACKET:
+                cursor.execute(_block(texts))
+                return [_answer(cursor)]
+            for text in _packets(texts):
                 cursor.execute(text)
                 answers.append(_answer(cursor))
                 while cursor.nextset():
@@ -385,6 +393,11 @@ def _packets(texts: Sequence[str]) -> Iterator[str]:
             packet = []
         packet.append(text)
     yield ";\n".join(packet)
+
+
+def _block(texts: Sequence[str]) -> str:
+    """Several statements as one: an answer for each wakes both sides once more."""
+    return "BEGIN NOT ATOMIC\n" + ";\n".join(texts) + ";\nEND"
 
 
 def _answer(cursor: Any) -> Answer:

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runner.core.errors import DatabaseError
-from runner.storage.db import Conflict, Database, LostConnection, Transaction, TransactionEnded
+from runner.storage.db import (
+    COMMIT,
+    Conflict,
+    Database,
+    LostConnection,
+    Transaction,
+    TransactionEnded,
+)
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -71,7 +78,7 @@ class Lent(Database):
         """The last statements, and COMMIT. Whatever is raised, nothing is rolled back here."""
         tx = Transaction(self)
         yield tx
-        self.run([*tx.waiting, ("COMMIT", [])])
+        self.run([*tx.waiting, COMMIT])
 
     def roll_back(self, error: BaseException | None = None) -> str:
         """Undoes what can be undone; returns in words what cannot. `error` is why: a deadlock ends

@@ -139,6 +139,11 @@ def _check_transaction(connection: Any) -> None:
         raise EnqueueError(NO_TRANSACTION)
 
 
+def _has_blocks(connection: Any) -> bool:
+    """Whether the server takes compound statements outside of a procedure (MariaDB, from 10.1)."""
+    return "MariaDB" in str(connection.get_server_info())
+
+
 _RESET = 0x1F  # COM_RESET_CONNECTION
 
 
@@ -148,12 +153,13 @@ class MySQL:
     dialect = "mysql"
     mark = "%%(%s)s"
     place = "%s"
-    begin = "BEGIN"
+    begin = "START TRANSACTION"  # in a block of MariaDB's, BEGIN would begin another block
     conversions = _TEXT_DATES
     answer_timeout: float | None = ANSWER_TIMEOUT
 
     def __init__(self, dsn: Dsn, table: str) -> None:
         self.packets = True
+        self.blocks = False
         self.home = dsn.database
         self._dsn = dsn
         self._table = table
@@ -185,6 +191,7 @@ class MySQL:
             connection._ssl_required = False  # type: ignore[attr-defined]  # noqa: SLF001
             connection.client_flag &= ~CLIENT.SSL  # login that says more
         connection.connect()
+        self.blocks = _has_blocks(connection)
         connection._read_timeout = self.answer_timeout  # type: ignore[attr-defined] # noqa: SLF001  no other way
         return connection
 

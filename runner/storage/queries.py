@@ -103,12 +103,18 @@ def repeated(
     Placed by position (`place` is "?" or "%s"): numbering thousands of names takes longer than
     the server needs for the rows.
     """
+    head, one, names = _insert(text, place)
+    return f"{head}VALUES {', '.join([one] * len(rows))}", [row[n] for row in rows for n in names]
+
+
+@lru_cache(maxsize=512)
+def _insert(text: str, place: str) -> tuple[str, str, list[str]]:
+    """What stands before VALUES, the places of one row, and the names of what comes there."""
     head, _, values = text.partition("VALUES")
     names = _PARAMETER.findall(values)
     if place.startswith("%"):
         head, values = head.replace("%", "%%"), values.replace("%", "%%")
-    one = _PARAMETER.sub(place, values.strip())
-    return f"{head}VALUES {', '.join([one] * len(rows))}", [row[n] for row in rows for n in names]
+    return head, _PARAMETER.sub(place, values.strip()), names
 
 
 def bind(text: str, values: Mapping[str, object], mark: str) -> tuple[str, dict[str, object]]:

@@ -37,6 +37,7 @@ class SQLite:
     place = "?"
     begin = "BEGIN IMMEDIATE"
     packets = False
+    blocks = False
     _one_thread = True
 
     def __init__(self, path: str, *, now: Callable[[], float] = time.time) -> None:

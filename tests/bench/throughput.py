@@ -18,7 +18,7 @@ from runner.config import Settings
 from runner.core.clock import SystemClock
 from runner.core.signals import Stop
 
-COUNTERS = ("Questions", "Com_commit", "Com_insert", "Com_update", "Com_delete")
+COUNTERS = ("Com_commit", "Com_insert", "Com_update", "Com_delete")
 
 
 @dataclass
@@ -116,17 +116,17 @@ def _round(server, case: Case, actions: int, *, own_tables: bool) -> float:
     if own_tables:
         site.migrate()
     fill(site, actions, "due", hooks=HOOKS, now=int(time.time()))
-    before = server.status(*COUNTERS)
+    before, statements = server.status(*COUNTERS), server.statements()
     began = time.perf_counter()
     done = _reference(server, site, case) if case.case == "reference" else _runner(site, case)
     seconds = time.perf_counter() - began
-    after = server.status(*COUNTERS)
+    after, statements = server.status(*COUNTERS), server.statements() - statements
     started = site.run(
         "SELECT COUNT(*) FROM wp_actionscheduler_logs WHERE message LIKE 'action started%'"
     )
     complete = site.statuses().get("complete", 0)
     assert done == complete == started[0][0] == actions, "a wrong count voids the figure"
-    case.statements = (after["questions"] - before["questions"]) / actions
+    case.statements = statements / actions
     case.commits = _commits(case, before, after) / actions
     site.drop()
     return actions / seconds

@@ -195,6 +195,20 @@ def test_a_database_that_does_not_come_back_is_an_error(site, server, engine):
 def test_a_server_that_takes_one_statement_at_a_time(outcome, site, server, engine, monkeypatch):
     """Some proxies refuse packets of several statements: then everything goes one by one."""
     monkeypatch.setattr(mysql.CLIENT, "MULTI_STATEMENTS", 0)
+    database = two_turns(outcome, site, server, engine)
+    assert not database.driver.packets
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_a_server_without_blocks(outcome, site, server, engine, monkeypatch):
+    """MySQL takes packets, and knows no compound statement outside of a procedure."""
+    monkeypatch.setattr(mysql, "_has_blocks", lambda _: False)
+    database = two_turns(outcome, site, server, engine)
+    assert (database.driver.packets, database.driver.blocks) == (True, False)
+
+
+def two_turns(outcome, site, server, engine):
+    """An outcome that is recorded, and one of an action that was lost."""
     for number in range(3):
         site.add("py_hook", [number], at=NOW - 60 + number)
     with server.frozen(NOW):
@@ -205,10 +219,10 @@ def test_a_server_that_takes_one_statement_at_a_time(outcome, site, server, engi
         held = source.advance(claim, settle(claim.actions[0], outcome), claim.actions[1:2])
         engine.steal(2)
         lost = source.advance(claim, settle(claim.actions[1], outcome), claim.actions[2:])
-    assert not database.driver.packets
     assert ([s.action.id for s in held.settled], [a.id for a in held.started]) == ([1], [2])
     assert ([a.id for a in lost.lost], [a.id for a in lost.started]) == ([2], [3])
     assert (len(site.logs(1)), len(site.logs(2))) == (3, 2)
+    return database
 
 
 class Busy:
