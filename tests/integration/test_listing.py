@@ -283,4 +283,4 @@ def test_plans_of_the_common_lists_sort_nothing(moment, wanted, name, descending
             row for row in table if int(row["rows"] or 0) > 100
         ]  # a few rows are sorted at once
         assert not [row for row in large if "filesort" in str(row["Extra"])]
-        assert {row["type"] for row in table} <= {"range", "ref"}
+        assert {row["type"] for row in large} <= {"range", "ref"}
