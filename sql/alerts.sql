@@ -2,8 +2,8 @@
 -- the future was written before the clock went back.
 
 -- name: alone
--- One runner judges at a time; the others leave it to that one.
-SELECT GET_LOCK(:lock, 0) AS taken
+-- One runner judges at a time; the others leave it to that one, after :seconds.
+SELECT GET_LOCK(:lock, :seconds) AS taken
 
 -- name: alone@sqlite
 -- A file has one daemon.

@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     Open = Callable[[], AbstractContextManager[tuple[Database, Site]]]
 
 
+AFTER_OUTAGE = 5
+"""Seconds that a runner which remembers an outage waits for another one's look: it has something to
+tell, and must forget it."""
+
+SHOUT = 35.0
+"""Seconds that all channels together have to tell of an outage; they go on by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the settings say of health: against what is judged, and whom it is told how. `hooks`
@@ -131,7 +139,8 @@ class Watch:
         seen = look(database, site, self._plan)
         queries = Queries("alerts.sql", database.dialect, identifiers(site, database.dialect))
         lock = lock_name(database, site, "health")
-        if not database.query(queries["alone"], lock=lock)[0]["taken"]:
+        wait = AFTER_OUTAGE if self._lost.read().since else 0
+        if not database.query(queries["alone"], lock=lock, seconds=wait)[0]["taken"]:
             return Look(seen.judged, seen.site, seen.now, alone=False)
         try:
             names = [channel.name for channel in self._plan.channels]
@@ -152,6 +161,7 @@ class Watch:
         """The database answers: an outage that was remembered is over."""
         memory = self._lost.read()
         if memory.since:
+            self._hear(memory)
             seconds = max(int(time.time() - memory.since), 0)
             text = f"the database was out of reach for {duration(seconds)}"
             found = Finding(_LOST.rule, _LOST.severity, text, _LOST.advice)
@@ -173,6 +183,7 @@ class Watch:
 
     def _shout(self, memory: Memory, found: Finding, now: float) -> None:
         """Straight to the channels, each until it has heard, and again after the cooldown."""
+        self._hear(memory)
         for post in self._posts.values():
             told = memory.told.get(post.channel.name)
             if told is not None and 0 <= now - told < self._plan.cooldown:
@@ -184,8 +195,15 @@ class Watch:
             message = Message(
                 "", memory.site or "this site", memory.url, self._plan.link, (line,), to=memory.to
             )
-            if post.shout(message, self._tell):
-                memory.told[post.channel.name] = now
+            post.shout(message, self._tell)
+        self.join(SHOUT)
+        self._hear(memory)
+
+    def _hear(self, memory: Memory) -> None:
+        """Notes which channels took word of this outage."""
+        for name, post in self._posts.items():
+            if post.took_at >= memory.since:
+                memory.told[name] = post.took_at
 
     def _remember(self, memory: Memory) -> None:
         try:
@@ -205,29 +223,35 @@ class _Post:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
+        self.took_at = 0.0
         self._thread: threading.Thread | None = None
 
     def start(self, open_: Open, tell: Callable[[str], object]) -> None:
+        """Sends what is due, unless it is at work still."""
+        self._begin(self._deliver, open_, tell)
+
+    def shout(self, message: Message, tell: Callable[[str], object]) -> None:
+        """Sends it at once, unless it is at work still. `took_at` tells when it went out."""
+        self._begin(self._send, message, tell)
+
+    def _begin(self, work: Callable[..., object], *given: object) -> None:
         if self._thread and self._thread.is_alive():
             return
-        self._thread = threading.Thread(
-            target=self._deliver, args=(open_, tell), name=f"alerts by {self.channel.name}",
-            daemon=True,
-        )  # fmt: skip
+        name = f"alerts by {self.channel.name}"
+        self._thread = threading.Thread(target=work, args=given, name=name, daemon=True)
         self._thread.start()
 
     def join(self, seconds: float) -> None:
         if self._thread:
             self._thread.join(seconds)
 
-    def shout(self, message: Message, tell: Callable[[str], object]) -> bool:
-        """Sends it at once; whether it went out."""
+    def _send(self, message: Message, tell: Callable[[str], object]) -> None:
         try:
             self.channel.send(message)
-        except SendError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the next minute tries again
             tell(f"{self.channel.name}: {redact_text(str(error))}")
-            return False
-        return True
+        else:
+            self.took_at = time.time()
 
     def _deliver(self, open_: Open, tell: Callable[[str], object]) -> None:
         try:
