@@ -161,9 +161,9 @@ ORDER BY CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT :limit
 WHERE open_key IS NOT NULL
 
 -- name: unsent
--- Messages that are not out: still tried, or given up lately.
+-- Messages that are not out, or not to all: still tried, or given up lately.
 SELECT id, channel, created_at, due_at, tries, error FROM {messages}
-WHERE sent_at IS NULL AND tries > 0 AND error <> ''
+WHERE tries > 0 AND error <> ''
   AND created_at > FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
 ORDER BY id DESC LIMIT :limit
 

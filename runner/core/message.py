@@ -22,11 +22,13 @@ KEYS = ("site", "url", "state", "severity", "rule", "subject", "text", "count")
 
 class SendError(Exception):
     """It did not go out; the text says why, without secrets. `after` is how many seconds the other
-    side wants to be left alone for, None where it said nothing."""
+    side wants to be left alone for, None where it said nothing. `partly` says that it went out to
+    some, who must not get it again."""
 
-    def __init__(self, text: str, after: float | None = None) -> None:
+    def __init__(self, text: str, after: float | None = None, *, partly: bool = False) -> None:
         super().__init__(one_line(text))
         self.after = after
+        self.partly = partly
 
 
 @dataclass(frozen=True, slots=True)

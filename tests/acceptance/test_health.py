@@ -178,6 +178,8 @@ def test_a_test_message(shop, cli, channels):
         ({"RUNNER_ALERT_EMAIL": "ops@shop.test\nBcc: x@y.test"}, "mail addresses, such as ops@example.com"),
         ({"RUNNER_ALERT_EMAIL": "ops"}, "mail addresses, such as ops@example.com"),
         ({"RUNNER_ALERT_EMAIL": "ops@shop.test"}, "smtp_host is not"),
+        ({"RUNNER_ALERT_FROM": "ops@shop.test."}, "one mail address, such as runner@example.com"),
+        ({"RUNNER_ALERT_FROM": "a@shop.test, b@shop.test"}, "one mail address, such as"),
         ({"RUNNER_SMTP_HOST": "smtp.test:0"}, "a host, or a host and a port"),
         ({"RUNNER_SMTP_HOST": "smtp.test", "RUNNER_SMTP_USER": "me"}, "its password is not"),
         ({"RUNNER_ALERT_TITLE": "{sit} is down"}, "there is no {sit}"),

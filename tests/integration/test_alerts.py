@@ -264,6 +264,29 @@ def test_one_that_is_refused_holds_up_no_other(shop):
     assert shop.box.said == ["WARNING: another"]
 
 
+def test_one_that_some_have_is_not_sent_to_them_again(shop):
+    """Whom it was refused for is shown."""
+    shop.box.refuses.append(SendError("it refused gone@b.test", partly=True))
+    shop.look(0, bad())
+    row = shop.site.own("messages")[0]
+    assert row["sent_at"] is not None
+    assert row["due_at"] is None
+    with shop.server.frozen(NOW):
+        database, facts = connected(shop.site)
+        [unsent] = Outbox(database, facts).unsent()
+        database.close()
+    assert unsent.error == "it refused gone@b.test"
+
+
+def test_a_channel_that_fails_in_its_own_way_is_tried_again_and_shown(shop):
+    """It holds up no other message of its channel."""
+    shop.box.refuses.append(UnicodeError("password=c4n4ry"))
+    shop.look(0, bad())
+    row = shop.site.own("messages")[0]
+    assert row["error"] == "UnicodeError: password=[hidden]"
+    assert str(row["due_at"]) == sql_date(NOW + RESTS[0])
+
+
 def test_it_is_given_up_after_a_day(shop):
     shop.box.refuses += [SendError("no answer")] * 1000
     after = 0

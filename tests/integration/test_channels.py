@@ -131,6 +131,31 @@ def test_mail_that_is_refused(answer):
     assert len(inbox.letters) == 1
 
 
+def test_a_password_that_cannot_be_written():
+    """SMTP knows ASCII. It is told, and not what the password is."""
+    with mail_server(starttls=True, auth=True) as inbox, pytest.raises(SendError) as error:
+        mailer(inbox, user="me", password="c4n4ry-\N{RIGHT DOUBLE QUOTATION MARK}").send(message())
+    assert "smtp_password has letters that are not ASCII" in str(error.value)
+    assert "c4n4ry" not in str(error.value)
+
+
+def test_mail_that_some_are_refused():
+    """The others have it."""
+    with mail_server() as inbox:
+
+        async def handle_rcpt(server, session, envelope, address, options):
+            if address.startswith("gone"):
+                return "550 no such user"
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
+        inbox.handle_RCPT = handle_rcpt
+        with pytest.raises(SendError, match=r"refused gone@b\.test, and took it") as error:
+            mailer(inbox, to=("here@b.test", "gone@b.test")).send(message())
+    assert error.value.partly
+    assert inbox.letters[0].to == ["here@b.test"]
+
+
 @pytest.mark.parametrize("rude", [hang, trickle, drop, drops_tls])
 def test_a_rude_mail_server_costs_no_more_than_its_time(rude, quick):
     """However slowly it goes on answering."""
