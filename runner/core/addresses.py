@@ -64,6 +64,6 @@ def check_url(text: str) -> str:
         usable = parts.scheme == "https" and parts.hostname and (parts.port or 443) > 0
     except ValueError:
         usable = False
-    if not usable or not text.strip().isprintable() or " " in text.strip():
+    if not usable or not text.isascii() or not text.strip().isprintable() or " " in text.strip():
         raise ValueError(expected)
     return text.strip()

@@ -174,6 +174,7 @@ def test_a_test_message(shop, cli, channels):
         ({"RUNNER_THRESHOLDS": "late=5,late=6"}, "one value for late, not two"),
         ({"RUNNER_SLACK_WEBHOOK": f"http://hooks.slack.com/{CANARY}"}, "an address that begins with https://"),
         ({"RUNNER_SLACK_WEBHOOK": f"https://hooks.slack.com/{CANARY} x"}, "an address that begins with https://"),
+        ({"RUNNER_SLACK_WEBHOOK": f"https://hooks.slack.com/{CANARY}\N{RIGHT DOUBLE QUOTATION MARK}"}, "an address that begins with https://"),
         ({"RUNNER_PULSE_URL": f"ftp://x/{CANARY}"}, "an address that begins with https://"),
         ({"RUNNER_ALERT_EMAIL": "ops@shop.test\nBcc: x@y.test"}, "mail addresses, such as ops@example.com"),
         ({"RUNNER_ALERT_EMAIL": "ops"}, "mail addresses, such as ops@example.com"),

@@ -5,7 +5,17 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.inbox import CA, drop, drops_tls, hang, https_server, mail_server, rude_server, trickle
+from support.inbox import (
+    CA,
+    drop,
+    drops_tls,
+    hang,
+    https_server,
+    mail_server,
+    rude_server,
+    server_tls,
+    trickle,
+)
 
 from runner.alerts import https, mail
 from runner.alerts.https import request
@@ -224,6 +234,34 @@ def test_an_endpoint_that_refuses(status, headers, body, why, after):
     assert "c4n4ry" not in str(error.value)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"Cannot POST /services/T0/B0/c4n4ry", b"<pre>no c4n4ry here</pre>", b"x" * 95 + b"c4n4ry"],
+)
+def test_an_endpoint_that_repeats_its_address(body):
+    """Whoever knows it can post there: neither the answer nor its status line tells it on."""
+    with https_server() as hook:
+        hook.answers.append((404, {}, body))
+        with pytest.raises(SendError, match="answered 404") as error:
+            request(hook.url, b"{}", private=True)
+    assert "c4n" not in str(error.value)
+
+
+def test_an_endpoint_that_speaks_no_http():
+    """It may say whatever it was asked."""
+
+    def echo(connection, over):
+        with server_tls().wrap_socket(connection, server_side=True) as tls:
+            tls.sendall(tls.recv(1000))
+
+    with (
+        rude_server(echo) as address,
+        pytest.raises(SendError, match="no answer that is one") as error,
+    ):
+        request(f"https://{address}/services/c4n4ry", b"{}", private=True)
+    assert "c4n4ry" not in str(error.value)
 
 
 def test_no_private_address_unless_that_is_allowed():
