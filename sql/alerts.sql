@@ -151,10 +151,11 @@ DELETE FROM {messages} WHERE created_at < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seco
 DELETE FROM {alerts} WHERE resolved_at < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
 
 -- name: history
--- Alerts, those that are open first, then the newest.
+-- Alerts, those that are open first, the critical ones before all, then the newest.
 SELECT id, rule, subject, severity, text, advice, raised_at, seen_at, resolved_at, told, told_at,
   UNIX_TIMESTAMP() AS now FROM {alerts} /*where*/
-ORDER BY CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT :limit
+ORDER BY CASE WHEN resolved_at IS NOT NULL THEN 2 WHEN severity = 'critical' THEN 0 ELSE 1 END,
+  id DESC LIMIT :limit
 
 -- name: only_open
 -- Those that are open.

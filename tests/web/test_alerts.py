@@ -55,6 +55,16 @@ def test_all_of_it_is_shown(ill, reader):
     assert 'aria-current="page"><span class="dot bad"></span>Alerts <span class="count some">2</span>' in answer.text  # fmt: skip
 
 
+def test_many_warnings_hide_no_critical_alert(shop, reader):
+    """However old it is."""
+    database, site = connected(shop)
+    many = [Finding("failures", Severity.WARNING, "some failed", "", f"hook {i}") for i in range(120)]  # fmt: skip
+    bad = Finding("php", Severity.CRITICAL, "PHP's runner is silent")
+    Alerts(database, site).update([bad, *many], Telling())
+    database.close()
+    assert "Critical PHP's runner is silent" in texts(reader.get("/alerts").text)
+
+
 def test_the_overview_points_there(ill, reader):
     assert "2 alerts, 1 critical : see what is wrong" in texts(reader.get("/").text)
 
