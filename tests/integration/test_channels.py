@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -181,6 +182,28 @@ def test_a_rude_endpoint_costs_no_more_than_its_time(rude, quick):
     with rude_server(rude) as address, pytest.raises(SendError):
         request(f"https://{address}/", b"{}", private=True)
     assert time.monotonic() - began < 10
+
+
+def test_a_server_that_is_reached_late_has_no_more_time(quick, monkeypatch):
+    """The time was over while its name was looked up: what it then says letter by letter is not
+    listened to."""
+    found = socket.getaddrinfo
+
+    def slowly(*given, **named):
+        time.sleep(1.2)
+        return found(*given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(https, "getaddrinfo", slowly)
+    began = time.monotonic()
+    with rude_server(trickle) as address:
+        for send in (
+            lambda: mailer(address).send(message()),
+            lambda: request(f"https://{address}/", private=True),
+        ):
+            with pytest.raises(SendError):
+                send()
+    assert time.monotonic() - began < 12
 
 
 def test_nobody_to_mail_to():
