@@ -272,6 +272,15 @@ def test_a_stopped_chain(shop, server):
     assert found(shop, server, "chains=off@hook:report", open_chains={"report": newest}) == []
 
 
+def test_a_chain_between_two_actions_is_not_stopped(shop, server):
+    """PHP ends one action before it makes the next: a look in between tells nothing."""
+    ended = {"schedule": schedules.interval(NOW, 3600), "status": "complete"}
+    action = shop.add("report", (), at=NOW, last_attempt_gmt=sql_date(NOW - 1), **ended)
+    assert found(shop, server) == []
+    shop.run(f"UPDATE {shop.table('actions')} SET last_attempt_gmt = %s WHERE action_id = %s", (sql_date(NOW - 31), action))  # fmt: skip
+    assert [f.rule for f in found(shop, server)] == ["chains"]
+
+
 def test_php_is_silent(shop, server):
     """An action of PHP's waits for ten minutes, and PHP wrote no line; what is ours says nothing."""
     shop.add("php_hook", (), at=NOW - 601)
