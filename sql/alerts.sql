@@ -83,13 +83,15 @@ UPDATE {alerts} SET open_key = NULL, resolved_at = UTC_TIMESTAMP() WHERE id IN (
 
 -- name: untold
 -- What people have not heard yet: raised, worse than they know, due to be said again after :cooldown
--- seconds, or over.
+-- seconds, or over. Open ones that are silenced are left out here, lest they fill the limit.
 SELECT id, rule, subject, severity, text, advice, raised_at, resolved_at, told, told_severity,
   UNIX_TIMESTAMP() AS now
-FROM {alerts}
+FROM {alerts} AS a
 WHERE (open_key IS NOT NULL AND (told = '' OR (severity = 'critical' AND told_severity = 'warning')
     OR told_at <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :cooldown)
-    OR told_at > FROM_UNIXTIME(UNIX_TIMESTAMP() + :cooldown)))
+    OR told_at > FROM_UNIXTIME(UNIX_TIMESTAMP() + :cooldown))
+  AND NOT EXISTS (SELECT 1 FROM {silences} AS s WHERE s.until > UTC_TIMESTAMP()
+    AND s.rule IN ('', a.rule) AND s.subject IN ('', a.subject)))
   OR (told IN ('', 'raised') AND resolved_at > FROM_UNIXTIME(UNIX_TIMESTAMP() - 86400))
 ORDER BY CASE WHEN open_key IS NULL THEN 1 WHEN told = '' THEN 0 ELSE 2 END,
   CASE WHEN severity = 'critical' THEN 0 ELSE 1 END, id LIMIT :limit

@@ -104,13 +104,13 @@ class Message:
         return one_line(template.format_map(values))[:LONGEST]
 
     def text(self) -> str:
-        """All of it as plain text."""
+        """All of it as plain text. Names of hooks may hold anything: none begins a line."""
         parts = []
         for line in self.lines:
             lasted = f" ({line.lasted})" if line.lasted else ""
-            parts.append(f"{line.label}: {line.text}{lasted}.")
+            parts.append(f"{line.label}: {one_line(line.text)}{lasted}.")
             if line.advice and line.state != RESOLVED:
-                parts.append(f"  {line.advice}")
+                parts.append(f"  {one_line(line.advice)}")
             parts.append("")
         if self.more:
             parts += [f"And {self.more} more: `runner alert list` shows them all.", ""]

@@ -181,6 +181,19 @@ def test_silences(shop):
     assert [row["told"] for row in shop.site.own("alerts", "rule = 'stuck'")] == ["resolved"]
 
 
+def test_many_silenced_ones_hide_no_other(shop, monkeypatch):
+    """They are not told, and take nobody's place."""
+    monkeypatch.setattr("runner.operations.health.alerts.MOST", 50)
+    many = [bad("failures", subject=f"hook {n}") for n in range(60)]
+    with shop.server.frozen(NOW):
+        database, facts = connected(shop.site)
+        Alerts(database, facts).silence("failures", "", until=NOW + 7200, reason="", actor="me")
+        database.close()
+    shop.look(0, *many)
+    shop.look(60, *many, bad("stuck", "warning", "hook slow", "it is stuck"))
+    assert shop.box.said == ["WARNING: it is stuck"]
+
+
 def test_undecided_rules_stay_as_they_are(shop):
     """Nothing could be told of them: neither a new alert nor an end."""
     shop.look(0, bad(), bad("stuck", "warning", "hook x"))

@@ -86,6 +86,8 @@ def test_what_comes_from_the_site_is_text_everywhere():
     assert "Bcc" not in letter
     assert letter.to == ["admin@shop.test"]
     assert "<!channel>" not in letter.get_body(("html",)).get_content()
+    lines = letter.get_body(("plain",)).get_content().splitlines()
+    assert not any(line.startswith("Bcc") for line in lines)
     sent = str(payload(message(EVIL, site=EVIL)))
     assert "<!channel>" not in sent
     assert "<https://evil" not in sent
