@@ -211,6 +211,19 @@ def test_an_outage_is_forgotten_although_another_one_looks(shop, monkeypatch):
     assert shop.got == []
 
 
+def test_an_outage_is_told_where_no_file_can_be_written(shop, monkeypatch):
+    """A daemon remembers it by itself; where to write is said."""
+    now = [5000.0]
+    monkeypatch.setattr("runner.operations.health.watch.time.time", lambda: now[0])
+    shop.state.write_text("not a folder")
+    watch = shop.watch(dsn=replace(shop.site.dsn, port=1))
+    for _ in range(3):
+        watch.once()
+        now[0] += 60
+    assert titles(shop) == ["CRITICAL database"]
+    assert "set state_dir to a folder" in shop.said[0]
+
+
 def test_a_short_outage_is_no_news(shop, monkeypatch):
     """A server that starts anew."""
     now = [5000.0]
