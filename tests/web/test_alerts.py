@@ -69,6 +69,12 @@ def test_the_overview_points_there(ill, reader):
     assert "2 alerts, 1 critical : see what is wrong" in texts(reader.get("/").text)
 
 
+def test_thresholds_of_another_runner(ill, reader):
+    """As they are, however large; what only a newer one knows is left out."""
+    ill.run("""UPDATE wp_runner_looks SET thresholds = '["overdue=1234567", "newer=5"]'""")
+    assert "overdue 1234567 actions set" in texts(reader.get("/alerts").text)
+
+
 def test_nobody_looks(shop, reader):
     """That is said plainly, and that nothing is wrong is not."""
     shown = texts(reader.get("/alerts").text)
