@@ -211,6 +211,20 @@ def test_an_outage_is_forgotten_although_another_one_looks(shop, monkeypatch):
     assert shop.got == []
 
 
+def test_a_pulse_that_hangs_holds_up_nobody(shop, monkeypatch):
+    """Somebody's name server does not answer, say; it is not called again meanwhile."""
+    free, called, now = threading.Event(), [], time.monotonic()
+    monkeypatch.setattr("runner.watcher.pulse", lambda _: lambda: called.append(free.wait(20)))
+    watch = shop.watch(thresholds="late=100")
+    with shop.site.server.frozen(NOW):
+        watch.once()
+        watch.once()
+    assert time.monotonic() - now < 10
+    free.set()
+    watch.join(10)
+    assert called == [True]
+
+
 def test_an_outage_is_told_where_no_file_can_be_written(shop, monkeypatch):
     """A daemon remembers it by itself; where to write is said."""
     now = [5000.0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runner.core.durations import duration
 from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, RunnerError, SiteError
 from runner.core.findings import Finding, Judged, Severity, State
-from runner.core.message import RAISED, STILL, Line, Message, SendError
+from runner.core.message import RAISED, STILL, Line, Message
 from runner.core.redact import redact_text
 from runner.operations.health.alerts import Alerts, Telling, addressee, name_of
 from runner.operations.health.looks import Looks
@@ -106,6 +106,7 @@ class Watch:
         self._lost = lost
         self._tell = tell
         self._posts = {channel.name: _Post(channel) for channel in plan.channels}
+        self._beating = _Errand("pulse")
 
     def once(self) -> Look:
         """One look, and what is to be told of it. Raises RunnerError for what is no outage."""
@@ -118,7 +119,7 @@ class Watch:
             return seen
         self.deliver()
         if self._plan.pulse and seen.state is not State.CRITICAL:
-            self._beat(self._plan.pulse)
+            self._beating.begin(self._beat, self._plan.pulse)
         return seen
 
     def deliver(self) -> None:
@@ -128,10 +129,10 @@ class Watch:
             post.start(self._open, self._tell)
 
     def join(self, seconds: float) -> None:
-        """Waits for the channels that long."""
+        """Waits for the channels and the pulse that long."""
         until = time.monotonic() + seconds
-        for post in self._posts.values():
-            post.join(max(until - time.monotonic(), 0.0))
+        for errand in (*self._posts.values(), self._beating):
+            errand.join(max(until - time.monotonic(), 0.0))
 
     def _look(self, database: Database, site: Site) -> Look:
         if not site.migrated:
@@ -214,36 +215,44 @@ class Watch:
     def _beat(self, pulse: Callable[[], None]) -> None:
         try:
             pulse()
-        except SendError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the next minute tries again
             self._tell(f"the pulse did not go out: {redact_text(str(error))}")
 
 
-class _Post:
-    """One channel, and the thread that it is at work in."""
+class _Errand:
+    """What goes out of this machine, in a thread of its own: it holds up nobody, and is begun again
+    when it has ended."""
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-        self.took_at = 0.0
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._thread: threading.Thread | None = None
 
-    def start(self, open_: Open, tell: Callable[[str], object]) -> None:
-        """Sends what is due, unless it is at work still."""
-        self._begin(self._deliver, open_, tell)
-
-    def shout(self, message: Message, tell: Callable[[str], object]) -> None:
-        """Sends it at once, unless it is at work still. `took_at` tells when it went out."""
-        self._begin(self._send, message, tell)
-
-    def _begin(self, work: Callable[..., object], *given: object) -> None:
+    def begin(self, work: Callable[..., object], *given: object) -> None:
         if self._thread and self._thread.is_alive():
             return
-        name = f"alerts by {self.channel.name}"
-        self._thread = threading.Thread(target=work, args=given, name=name, daemon=True)
+        self._thread = threading.Thread(target=work, args=given, name=self._name, daemon=True)
         self._thread.start()
 
     def join(self, seconds: float) -> None:
         if self._thread:
             self._thread.join(seconds)
+
+
+class _Post(_Errand):
+    """One channel. `took_at` tells when it took what was sent at once."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(f"alerts by {channel.name}")
+        self.channel = channel
+        self.took_at = 0.0
+
+    def start(self, open_: Open, tell: Callable[[str], object]) -> None:
+        """Sends what is due, unless it is at work still."""
+        self.begin(self._deliver, open_, tell)
+
+    def shout(self, message: Message, tell: Callable[[str], object]) -> None:
+        """Sends it at once, unless it is at work still."""
+        self.begin(self._send, message, tell)
 
     def _send(self, message: Message, tell: Callable[[str], object]) -> None:
         try:
