@@ -21,6 +21,7 @@ from runner.app import App
 from runner.config import Connection, Settings
 from runner.core.message import Message, SendError
 from runner.core.thresholds import parse
+from runner.operations.health import watch as module
 from runner.operations.health.lost import Lost, Memory
 from runner.site import lock_name
 from runner.watcher import watch_of
@@ -65,7 +66,7 @@ def shop(site, server, clock, tmp_path, monkeypatch):
         return seen
 
     return SimpleNamespace(
-        site=site, look=look, watch=watch_from, got=watch_channel.got, refuses=watch_channel.refuses, said=said,
+        site=site, look=look, clock=clock, watch=watch_from, got=watch_channel.got, refuses=watch_channel.refuses, said=said,
         state=tmp_path / "state",
     )  # fmt: skip
 
@@ -118,6 +119,24 @@ def test_a_clock_that_jumps_back_hides_nothing(shop):
     worker(shop, NOW - 3100)
     shop.look(-3100, 500)
     assert titles(shop) == ["CRITICAL workers", "RESOLVED workers"]
+
+
+def test_a_slow_look_is_no_clock_that_jumps(shop, monkeypatch):
+    """A database that is hard at work: what is wrong is told all the same."""
+    worker(shop, NOW - 5)
+    shop.look(0)
+    looked = module.look
+
+    def slowly(*given):
+        seen = looked(*given)
+        shop.clock.now += 45
+        return seen
+
+    monkeypatch.setattr(module, "look", slowly)
+    assert not shop.look(60).held
+    monkeypatch.setattr(module, "look", looked)
+    assert not shop.look(120).held
+    assert titles(shop) == ["CRITICAL workers"]
 
 
 def test_whoever_is_not_alone_leaves_it_to_the_other(shop):

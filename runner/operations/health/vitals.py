@@ -90,7 +90,8 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """The site's state at `now` (epoch seconds, the database's clock).
+    """The site's state at `now` (epoch seconds, the database's clock), when this machine's clock of
+    ticks stood at `ticks`.
 
     `waiting` is by scope, (kind, name), counted no further than `counted_to`; `stopped` maps hooks
     of chains to their newest action; `grown` is what waited by the minute, (epoch seconds,
@@ -116,6 +117,7 @@ class Vitals:
     paused: bool = False
     unknown: Mapping[str, str] = field(default_factory=dict)
     unasked: Mapping[str, str] = field(default_factory=dict)
+    ticks: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,13 @@ class _Reader:
 
     def read(self) -> Vitals:
         self._now = int(self._ask("clock")[0]["now"])
+        ticks = self._database.clock.monotonic()
         self._paused = self._pauses()
         everything = any(pause.kind == EVERYTHING for pause in self._paused)
         own = self._site.migrated
         return Vitals(
             now=self._now,
+            ticks=ticks,
             ours=self._ours,
             paused=everything,
             groups_of=self._try("groups", self._hooks_by_group, {}) if own else {},

@@ -63,14 +63,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look came to. `held` says that it was not judged, for the time was changed;
-    `alone` that this runner wrote it down, and not another one."""
+    """What one look came to, at `now` by the database's clock and `ticks` by this machine's. `held`
+    says that it was not judged, for the time was changed; `alone` that this runner wrote it down,
+    and not another one."""
 
     judged: Sequence[Judged]
     site: str = ""
     now: int = 0
     held: bool = False
     alone: bool = True
+    ticks: float = 0.0
 
     @property
     def state(self) -> State:
@@ -83,7 +85,8 @@ def look(database: Database, site: Site, plan: Plan) -> Look:
     setting = Setting(plan.thresholds, plan.hooks, plan.mode, plan.folder, known)
     seen = vitals(database, site, setting)
     answered = Judged("database", State.OK, "it answers")
-    return Look([*judge(seen, plan.thresholds), answered], name_of(site), seen.now)
+    judged = [*judge(seen, plan.thresholds), answered]
+    return Look(judged, name_of(site), seen.now, ticks=seen.ticks)
 
 
 def unreachable(error: RunnerError, plan: Plan) -> Look:
@@ -146,7 +149,7 @@ class Watch:
         try:
             names = [channel.name for channel in self._plan.channels]
             looks = Looks(database, site, self._plan.host)
-            held = looks.begin(seen.now, self._plan.thresholds, names)
+            held = looks.begin(seen.now, self._plan.thresholds, names, ticks=seen.ticks)
             to = addressee(database, site) if names else ""
             plan = self._plan
             telling = Telling(names, plan.most, plan.cooldown, plan.link, to)
