@@ -4,6 +4,7 @@ count from Monday, and it knows nothing of Action Scheduler's cron dialect."""
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 LATE = 3600
 """Seconds that a chore may be late, after a sleep of the machine say, and still be done."""
+
+BACK = 5
+"""Seconds by which a clock that went back delays its chores, and nobody minds."""
 
 DAY, HOUR = 86_400, 3600
 
@@ -140,6 +144,34 @@ def scheduler(
     for second, name, do in each_minute:
         made.add_job(do, CronTrigger(second=second, timezone=where), id=name, name=name)
     return made
+
+
+class Pace:
+    """Keeps a scheduler going when this machine's clock is set back: it sleeps until moments of
+    that clock, and those are as far away then as the clock went. `wall` and `ticks` tell seconds,
+    of that clock and of one that nobody sets."""
+
+    def __init__(
+        self,
+        made: BackgroundScheduler,
+        wall: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._made = made
+        self._wall = wall
+        self._ticks = ticks
+        self._was = self._ahead()
+
+    def look(self) -> None:
+        """Called every now and then: each job's next time is found anew after a step back."""
+        now = self._ahead()
+        if now < self._was - BACK:
+            for job in self._made.get_jobs():
+                self._made.reschedule_job(job.id, trigger=job.trigger)
+        self._was = now
+
+    def _ahead(self) -> float:
+        return self._wall() - self._ticks()
 
 
 @contextmanager

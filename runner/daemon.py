@@ -12,6 +12,7 @@ from runner.chores import (
     LOOK,
     MARGIN,
     Once,
+    Pace,
     Repeated,
     clean,
     record,
@@ -150,7 +151,7 @@ class Daemon:
                 thread.start()
             self._watch.ready()
             with running(chores), self._listening():
-                self._mind(threads)
+                self._mind(threads, Pace(chores).look)
         except BaseException:
             self._stop.end("failure")
             raise
@@ -160,13 +161,15 @@ class Daemon:
             raise self._failures[0]
         return _sum(self._summaries)
 
-    def _mind(self, threads: Sequence[threading.Thread]) -> None:
-        """Waits for the workers; after a signal for as long as `grace` allows."""
+    def _mind(self, threads: Sequence[threading.Thread], each: Callable[[], object] = bool) -> None:
+        """Waits for the workers, and calls `each` now and then; after a signal for as long as
+        `grace` allows."""
         clock, grace, deadline = self._app.clock, self._settings.grace, 0.0
         while any(thread.is_alive() for thread in threads):
             for thread in threads:
                 thread.join(TICK / len(threads))
             self._watch.alive()
+            each()
             self._beat = clock.monotonic()
             if self._stop.asked and not deadline:
                 deadline = clock.monotonic() + grace

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from socket import AF_INET, AF_INET6, SHUT_RDWR
+from typing import TYPE_CHECKING, Any
 
 from runner import __version__
-from runner.core.errors import ConfigError, DatabaseError, RunnerError
+from runner.core.errors import ConfigError, RunnerError
 from runner.operations.metrics import CONTENT_TYPE, exposition, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from socket import socket
 
     from runner.app import App
 
@@ -29,6 +32,10 @@ AT_ONCE = 8
 
 PATIENCE = 10.0
 """Seconds that a client may take to ask."""
+
+ASKING = 64
+"""Clients that have connected and not asked yet; more are hung up on. Each costs a thread, and a
+file of those that the daemon needs itself."""
 
 JSON = "application/json"
 
@@ -77,7 +84,7 @@ class Told:
             with self._app.open() as (database, site):
                 database.patience = 0.0
                 return exposition(database, site, __version__)
-        except DatabaseError:
+        except RunnerError:
             return unreachable()
 
 
@@ -104,12 +111,29 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, address: tuple[str, int], told: Told) -> None:
-        import socket  # noqa: PLC0415  for the family alone
-
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.address_family = AF_INET6 if ":" in address[0] else AF_INET
         self.told = told
         self.free = threading.BoundedSemaphore(AT_ONCE)
+        self.asking: dict[socket, float] = {}
         super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if len(self.asking) >= ASKING:
+            self.shutdown_request(request)
+            return
+        self.asking[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.asking.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Hangs up on those who ask letter by letter."""
+        late = time.monotonic() - PATIENCE
+        for request in [r for r, since in [*self.asking.items()] if since < late]:
+            with suppress(OSError):
+                request.shutdown(SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no news."""
@@ -122,6 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        self.server.asking.pop(self.connection, None)
         if not self.server.free.acquire(blocking=False):
             self._send(503, JSON, _json(ok=False))
             return

@@ -2,8 +2,8 @@
 -- the future was written before the clock went back.
 
 -- name: alone
--- One runner judges at a time; the others leave it to that one.
-SELECT GET_LOCK(:lock, 0) AS taken
+-- One runner judges at a time; the others leave it to that one, after :seconds.
+SELECT GET_LOCK(:lock, :seconds) AS taken
 
 -- name: alone@sqlite
 -- A file has one daemon.
@@ -83,13 +83,15 @@ UPDATE {alerts} SET open_key = NULL, resolved_at = UTC_TIMESTAMP() WHERE id IN (
 
 -- name: untold
 -- What people have not heard yet: raised, worse than they know, due to be said again after :cooldown
--- seconds, or over.
+-- seconds, or over. Open ones that are silenced are left out here, lest they fill the limit.
 SELECT id, rule, subject, severity, text, advice, raised_at, resolved_at, told, told_severity,
   UNIX_TIMESTAMP() AS now
-FROM {alerts}
+FROM {alerts} AS a
 WHERE (open_key IS NOT NULL AND (told = '' OR (severity = 'critical' AND told_severity = 'warning')
     OR told_at <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :cooldown)
-    OR told_at > FROM_UNIXTIME(UNIX_TIMESTAMP() + :cooldown)))
+    OR told_at > FROM_UNIXTIME(UNIX_TIMESTAMP() + :cooldown))
+  AND NOT EXISTS (SELECT 1 FROM {silences} AS s WHERE s.until > UTC_TIMESTAMP()
+    AND s.rule IN ('', a.rule) AND s.subject IN ('', a.subject)))
   OR (told IN ('', 'raised') AND resolved_at > FROM_UNIXTIME(UNIX_TIMESTAMP() - 86400))
 ORDER BY CASE WHEN open_key IS NULL THEN 1 WHEN told = '' THEN 0 ELSE 2 END,
   CASE WHEN severity = 'critical' THEN 0 ELSE 1 END, id LIMIT :limit
@@ -151,19 +153,20 @@ DELETE FROM {messages} WHERE created_at < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seco
 DELETE FROM {alerts} WHERE resolved_at < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
 
 -- name: history
--- Alerts, those that are open first, then the newest.
+-- Alerts, those that are open first, the critical ones before all, then the newest.
 SELECT id, rule, subject, severity, text, advice, raised_at, seen_at, resolved_at, told, told_at,
   UNIX_TIMESTAMP() AS now FROM {alerts} /*where*/
-ORDER BY CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT :limit
+ORDER BY CASE WHEN resolved_at IS NOT NULL THEN 2 WHEN severity = 'critical' THEN 0 ELSE 1 END,
+  id DESC LIMIT :limit
 
 -- name: only_open
 -- Those that are open.
 WHERE open_key IS NOT NULL
 
 -- name: unsent
--- Messages that are not out: still tried, or given up lately.
+-- Messages that are not out, or not to all: still tried, or given up lately.
 SELECT id, channel, created_at, due_at, tries, error FROM {messages}
-WHERE sent_at IS NULL AND tries > 0 AND error <> ''
+WHERE tries > 0 AND error <> ''
   AND created_at > FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
 ORDER BY id DESC LIMIT :limit
 

@@ -106,9 +106,10 @@ WHERE kind LIKE 'O:32:"ActionScheduler_IntervalSchedule"%'
 GROUP BY HEX(hook), args, group_id HAVING COUNT(*) > 1 ORDER BY actions DESC, hook
 
 -- name: recurred
--- Hooks that recurred, with the newest row, among the newest rows that ended with this status.
-SELECT MIN(hook) AS hook, MAX(action_id) AS newest FROM (
-  SELECT action_id, hook, SUBSTR(schedule, 1, 40) AS kind FROM {actions}
+-- Hooks that recurred, with the newest row, among the newest rows that ended with this status; and
+-- when the last of them ended.
+SELECT MIN(hook) AS hook, MAX(action_id) AS newest, MAX(last_attempt_gmt) AS ended FROM (
+  SELECT action_id, hook, SUBSTR(schedule, 1, 40) AS kind, last_attempt_gmt FROM {actions}
   WHERE status = :status ORDER BY last_attempt_gmt DESC LIMIT :limit
 ) AS ended
 WHERE kind LIKE 'O:32:"ActionScheduler_IntervalSchedule"%'

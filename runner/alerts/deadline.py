@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+AGAIN = 0.5
+"""Seconds between cuts."""
+
+
 class Cut:
     """Whether the time was over."""
 
@@ -19,19 +23,21 @@ class Cut:
 
 @contextlib.contextmanager
 def deadline(seconds: float, connection: Callable[[], socket.socket | None]) -> Iterator[Cut]:
-    """After so many seconds the connection is cut, so that what waits for it fails."""
-    cut = Cut()
+    """After so many seconds the connection is cut, so that what waits for it fails: again and
+    again, since one that was still being made when the time was over would go on."""
+    cut, ended = Cut(), threading.Event()
 
-    def end() -> None:
-        cut.over = True
-        if found := connection():
-            with contextlib.suppress(OSError):
-                found.shutdown(socket.SHUT_RDWR)
+    def watch() -> None:
+        rest = seconds
+        while not ended.wait(rest):
+            cut.over, rest = True, AGAIN
+            if found := connection():
+                with contextlib.suppress(OSError):
+                    found.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    watcher = threading.Thread(target=watch, name="deadline", daemon=True)
+    watcher.start()
     try:
         yield cut
     finally:
-        timer.cancel()
+        ended.set()

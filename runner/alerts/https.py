@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import ssl
 from ipaddress import ip_address
 from socket import IPPROTO_TCP, create_connection, getaddrinfo
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from runner.alerts.deadline import deadline
 from runner.core.message import SendError
+from runner.core.redact import HIDDEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from socket import socket
 
 TIMEOUT = 5.0
@@ -25,6 +28,11 @@ ALL_TOGETHER = 10.0
 
 READ = 64 * 1024
 """Bytes of an answer."""
+
+SECRET = 4
+"""Characters from which on a part of an address is not repeated."""
+
+_PARTS = re.compile(r"[/?&=]")
 
 OK, REDIRECTS, ERRORS = 200, 300, 400
 
@@ -47,15 +55,26 @@ def request(url: str, body: bytes | None = None, *, private: bool = False) -> No
         except (OSError, http.client.HTTPException, ValueError) as error:
             why = f"no answer within {ALL_TOGETHER:g} s" if cut.over else _why(error)
             raise SendError(f"{parts.hostname}: {why}") from None
-        _check(parts.hostname or "", answer, said)
+        _check(parts.hostname or "", answer, said, _secrets(path))
 
 
-def _check(host: str, answer: http.client.HTTPResponse, said: bytes) -> None:
+def _secrets(path: str) -> list[str]:
+    """What must not be repeated where an answer repeats it: whoever knows it can post there."""
+    parts = [path, unquote(path), *_PARTS.split(path), *_PARTS.split(unquote(path))]
+    return sorted({part for part in parts if len(part) >= SECRET}, key=len, reverse=True)
+
+
+def _check(
+    host: str, answer: http.client.HTTPResponse, said: bytes, secrets: Sequence[str]
+) -> None:
     if OK <= answer.status < REDIRECTS:
         return
     if REDIRECTS <= answer.status < ERRORS:
         raise SendError(f"{host} answered {answer.status}: redirects are not followed")
-    words = said[:100].decode("utf-8", "replace")
+    words = said[:1000].decode("utf-8", "replace")
+    for secret in secrets:
+        words = words.replace(secret, HIDDEN)
+    words = words[:100]
     raise SendError(f"{host} answered {answer.status} {words}", _after(answer))
 
 
@@ -69,6 +88,8 @@ def _why(error: Exception) -> str:
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT:g} s"
+    if not isinstance(error, OSError):  # its text repeats what was sent, or what came
+        return f"no answer that is one of HTTP ({type(error).__name__})"
     return str(error.args[1] if len(error.args) > 1 else error) or type(error).__name__
 
 

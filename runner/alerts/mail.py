@@ -60,11 +60,12 @@ class Mail:
         with deadline(ALL_TOGETHER, lambda: held[0].sock if held else None) as cut:
             try:
                 refused = self._deliver(letter, to, held)
-            except (OSError, smtplib.SMTPException) as error:
+            except (OSError, smtplib.SMTPException, UnicodeError) as error:
                 why = f"not done within {ALL_TOGETHER:g} s" if cut.over else _why(error)
                 raise SendError(f"{self.host}: {why}") from None
         if refused:
-            raise SendError(f"{self.host} refused {', '.join(sorted(refused))}")
+            who = ", ".join(sorted(refused))
+            raise SendError(f"{self.host} refused {who}, and took it for the others", partly=True)
 
     def _deliver(
         self, letter: EmailMessage, to: Sequence[str], held: list[smtplib.SMTP]
@@ -119,7 +120,7 @@ class Mail:
 def letter_of(message: Message, to: Sequence[str], sender: str, title: str) -> EmailMessage:
     """The mail. What is raised and what is over stand in one thread."""
     letter = EmailMessage()
-    host = urlsplit(message.url).hostname or "localhost"
+    host = (urlsplit(message.url).hostname or "localhost").rstrip(".")
     given = sender or f"runner@{host if is_address(f'runner@{host}') else 'localhost'}"
     letter["Subject"] = message.title(title)
     letter["From"] = Address("WP Action Runner", addr_spec=given)
@@ -153,12 +154,18 @@ def _why(error: Exception) -> str:
         return f"it refused the account ({error.smtp_code})"
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
+    return _trouble(error)
+
+
+def _trouble(error: Exception) -> str:
+    """What hindered the conversation itself."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT:g} s"
-    text = str(error.args[-1] if error.args else error) or type(error).__name__
-    return text if isinstance(error, (OSError, smtplib.SMTPException)) else type(error).__name__
+    if isinstance(error, UnicodeError):  # its own text repeats what could not be written: a secret
+        return "its name, smtp_user or smtp_password has letters that are not ASCII"
+    return str(error.args[-1] if error.args else error) or type(error).__name__
 
 
 def _answer(code: int, words: bytes | str) -> str:

@@ -178,6 +178,12 @@ def _mail_addresses(text: str) -> tuple[str, ...]:
     return check_addresses(text)
 
 
+def _mail_sender(text: str) -> str:
+    from runner.core.addresses import check_sender  # noqa: PLC0415  for alerts alone
+
+    return check_sender(text)
+
+
 def _mail_host(text: str) -> str:
     from runner.core.addresses import check_host  # noqa: PLC0415  for alerts alone
 
@@ -385,7 +391,7 @@ class Settings:
     )  # fmt: skip
     alert_from: str = _define(
         "", "alerts", "Who the mail is from (default: runner@ the site's host).",
-        lambda text: _mail_addresses(text)[0], metavar="ADDRESS", flag="",
+        _mail_sender, metavar="ADDRESS", flag="",
     )  # fmt: skip
     slack_webhook: str = _define(
         "", "alerts", "Incoming webhook of Slack, https.", _https, secret=True, file=True, flag="",

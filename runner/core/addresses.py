@@ -4,6 +4,8 @@ what was expected, before anything is sent there."""
 from __future__ import annotations
 
 import re
+from email.errors import MessageError
+from email.headerregistry import Address
 from urllib.parse import urlsplit
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250})")
@@ -21,6 +23,18 @@ def check_addresses(text: str) -> tuple[str, ...]:
     if not found or not all(is_address(address) for address in found):
         raise ValueError("mail addresses, such as ops@example.com, with commas between")
     return found
+
+
+def check_sender(text: str) -> str:
+    """One address that may stand in a mail's From. Raises ValueError."""
+    [address, *others] = check_addresses(text)
+    try:
+        Address(addr_spec=address)
+    except (ValueError, MessageError):
+        others = [address]
+    if others:
+        raise ValueError("one mail address, such as runner@example.com")
+    return address
 
 
 def check_host(text: str) -> str:
@@ -50,6 +64,6 @@ def check_url(text: str) -> str:
         usable = parts.scheme == "https" and parts.hostname and (parts.port or 443) > 0
     except ValueError:
         usable = False
-    if not usable or not text.strip().isprintable() or " " in text.strip():
+    if not usable or not text.isascii() or not text.strip().isprintable() or " " in text.strip():
         raise ValueError(expected)
     return text.strip()

@@ -22,11 +22,13 @@ KEYS = ("site", "url", "state", "severity", "rule", "subject", "text", "count")
 
 class SendError(Exception):
     """It did not go out; the text says why, without secrets. `after` is how many seconds the other
-    side wants to be left alone for, None where it said nothing."""
+    side wants to be left alone for, None where it said nothing. `partly` says that it went out to
+    some, who must not get it again."""
 
-    def __init__(self, text: str, after: float | None = None) -> None:
+    def __init__(self, text: str, after: float | None = None, *, partly: bool = False) -> None:
         super().__init__(one_line(text))
         self.after = after
+        self.partly = partly
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,13 @@ class Message:
         return one_line(template.format_map(values))[:LONGEST]
 
     def text(self) -> str:
-        """All of it as plain text."""
+        """All of it as plain text. Names of hooks may hold anything: none begins a line."""
         parts = []
         for line in self.lines:
             lasted = f" ({line.lasted})" if line.lasted else ""
-            parts.append(f"{line.label}: {line.text}{lasted}.")
+            parts.append(f"{line.label}: {one_line(line.text)}{lasted}.")
             if line.advice and line.state != RESOLVED:
-                parts.append(f"  {line.advice}")
+                parts.append(f"  {one_line(line.advice)}")
             parts.append("")
         if self.more:
             parts += [f"And {self.more} more: `runner alert list` shows them all.", ""]

@@ -66,7 +66,7 @@ class Limit:
     subject: str = ""
 
     def __str__(self) -> str:
-        value = "off" if self.value is None else f"{self.value:g}"
+        value = "off" if self.value is None else f"{self.value:.12g}"
         return f"{self.name}={value}" + (f"@{self.kind}:{self.subject}" if self.kind else "")
 
 
@@ -86,12 +86,12 @@ def parse(text: str) -> tuple[Limit, ...]:
 
 
 def _limit(part: str) -> Limit:
-    given, _, scope = part.partition("@")
+    given, at, scope = part.partition("@")
     name, _, value = (piece.strip() for piece in given.partition("="))
     kind, _, subject = (piece.strip() for piece in scope.partition(":"))
     if name not in KNOWN:
         raise ValueError(f"{EXPECTED} (there is no {name!r})")
-    if scope and (kind not in KINDS or not subject):
+    if at and (kind not in KINDS or not subject):
         raise ValueError(f"{EXPECTED} ({part!r} names no hook and no group)")
     if scope and not KNOWN[name].scoped:
         raise ValueError(f"{name} without a hook or group: it is one for the whole site")

@@ -181,6 +181,19 @@ def test_silences(shop):
     assert [row["told"] for row in shop.site.own("alerts", "rule = 'stuck'")] == ["resolved"]
 
 
+def test_many_silenced_ones_hide_no_other(shop, monkeypatch):
+    """They are not told, and take nobody's place."""
+    monkeypatch.setattr("runner.operations.health.alerts.MOST", 50)
+    many = [bad("failures", subject=f"hook {n}") for n in range(60)]
+    with shop.server.frozen(NOW):
+        database, facts = connected(shop.site)
+        Alerts(database, facts).silence("failures", "", until=NOW + 7200, reason="", actor="me")
+        database.close()
+    shop.look(0, *many)
+    shop.look(60, *many, bad("stuck", "warning", "hook slow", "it is stuck"))
+    assert shop.box.said == ["WARNING: it is stuck"]
+
+
 def test_undecided_rules_stay_as_they_are(shop):
     """Nothing could be told of them: neither a new alert nor an end."""
     shop.look(0, bad(), bad("stuck", "warning", "hook x"))
@@ -262,6 +275,29 @@ def test_one_that_is_refused_holds_up_no_other(shop):
     shop.look(0, bad())
     shop.look(20, bad(), bad("stuck", "warning", text="another"))
     assert shop.box.said == ["WARNING: another"]
+
+
+def test_one_that_some_have_is_not_sent_to_them_again(shop):
+    """Whom it was refused for is shown."""
+    shop.box.refuses.append(SendError("it refused gone@b.test", partly=True))
+    shop.look(0, bad())
+    row = shop.site.own("messages")[0]
+    assert row["sent_at"] is not None
+    assert row["due_at"] is None
+    with shop.server.frozen(NOW):
+        database, facts = connected(shop.site)
+        [unsent] = Outbox(database, facts).unsent()
+        database.close()
+    assert unsent.error == "it refused gone@b.test"
+
+
+def test_a_channel_that_fails_in_its_own_way_is_tried_again_and_shown(shop):
+    """It holds up no other message of its channel."""
+    shop.box.refuses.append(UnicodeError("password=c4n4ry"))
+    shop.look(0, bad())
+    row = shop.site.own("messages")[0]
+    assert row["error"] == "UnicodeError: password=[hidden]"
+    assert str(row["due_at"]) == sql_date(NOW + RESTS[0])
 
 
 def test_it_is_given_up_after_a_day(shop):

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
-from support.inbox import CA, drop, drops_tls, hang, https_server, mail_server, rude_server, trickle
+from support.inbox import (
+    CA,
+    drop,
+    drops_tls,
+    hang,
+    https_server,
+    mail_server,
+    rude_server,
+    server_tls,
+    trickle,
+)
 
 from runner.alerts import https, mail
 from runner.alerts.https import request
@@ -75,6 +86,8 @@ def test_what_comes_from_the_site_is_text_everywhere():
     assert "Bcc" not in letter
     assert letter.to == ["admin@shop.test"]
     assert "<!channel>" not in letter.get_body(("html",)).get_content()
+    lines = letter.get_body(("plain",)).get_content().splitlines()
+    assert not any(line.startswith("Bcc") for line in lines)
     sent = str(payload(message(EVIL, site=EVIL)))
     assert "<!channel>" not in sent
     assert "<https://evil" not in sent
@@ -131,6 +144,31 @@ def test_mail_that_is_refused(answer):
     assert len(inbox.letters) == 1
 
 
+def test_a_password_that_cannot_be_written():
+    """SMTP knows ASCII. It is told, and not what the password is."""
+    with mail_server(starttls=True, auth=True) as inbox, pytest.raises(SendError) as error:
+        mailer(inbox, user="me", password="c4n4ry-\N{RIGHT DOUBLE QUOTATION MARK}").send(message())
+    assert "smtp_password has letters that are not ASCII" in str(error.value)
+    assert "c4n4ry" not in str(error.value)
+
+
+def test_mail_that_some_are_refused():
+    """The others have it."""
+    with mail_server() as inbox:
+
+        async def handle_rcpt(server, session, envelope, address, options):
+            if address.startswith("gone"):
+                return "550 no such user"
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
+        inbox.handle_RCPT = handle_rcpt
+        with pytest.raises(SendError, match=r"refused gone@b\.test, and took it") as error:
+            mailer(inbox, to=("here@b.test", "gone@b.test")).send(message())
+    assert error.value.partly
+    assert inbox.letters[0].to == ["here@b.test"]
+
+
 @pytest.mark.parametrize("rude", [hang, trickle, drop, drops_tls])
 def test_a_rude_mail_server_costs_no_more_than_its_time(rude, quick):
     """However slowly it goes on answering."""
@@ -146,6 +184,28 @@ def test_a_rude_endpoint_costs_no_more_than_its_time(rude, quick):
     with rude_server(rude) as address, pytest.raises(SendError):
         request(f"https://{address}/", b"{}", private=True)
     assert time.monotonic() - began < 10
+
+
+def test_a_server_that_is_reached_late_has_no_more_time(quick, monkeypatch):
+    """The time was over while its name was looked up: what it then says letter by letter is not
+    listened to."""
+    found = socket.getaddrinfo
+
+    def slowly(*given, **named):
+        time.sleep(1.2)
+        return found(*given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(https, "getaddrinfo", slowly)
+    began = time.monotonic()
+    with rude_server(trickle) as address:
+        for send in (
+            lambda: mailer(address).send(message()),
+            lambda: request(f"https://{address}/", private=True),
+        ):
+            with pytest.raises(SendError):
+                send()
+    assert time.monotonic() - began < 12
 
 
 def test_nobody_to_mail_to():
@@ -199,6 +259,34 @@ def test_an_endpoint_that_refuses(status, headers, body, why, after):
     assert "c4n4ry" not in str(error.value)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"Cannot POST /services/T0/B0/c4n4ry", b"<pre>no c4n4ry here</pre>", b"x" * 95 + b"c4n4ry"],
+)
+def test_an_endpoint_that_repeats_its_address(body):
+    """Whoever knows it can post there: neither the answer nor its status line tells it on."""
+    with https_server() as hook:
+        hook.answers.append((404, {}, body))
+        with pytest.raises(SendError, match="answered 404") as error:
+            request(hook.url, b"{}", private=True)
+    assert "c4n" not in str(error.value)
+
+
+def test_an_endpoint_that_speaks_no_http():
+    """It may say whatever it was asked."""
+
+    def echo(connection, over):
+        with server_tls().wrap_socket(connection, server_side=True) as tls:
+            tls.sendall(tls.recv(1000))
+
+    with (
+        rude_server(echo) as address,
+        pytest.raises(SendError, match="no answer that is one") as error,
+    ):
+        request(f"https://{address}/services/c4n4ry", b"{}", private=True)
+    assert "c4n4ry" not in str(error.value)
 
 
 def test_no_private_address_unless_that_is_allowed():

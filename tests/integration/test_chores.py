@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from support.engine import Engine, handlers_for
 
 from compat.site_time import SiteZone, sql_date
-from runner.chores import clean, running, scheduler
+from runner.chores import Pace, clean, running, scheduler
 from runner.core.signals import Stop
 
 NOW = 1_795_413_900
@@ -70,3 +71,26 @@ def test_chores_end_with_the_daemon():
     with running(made):
         assert made.running
     assert not made.running
+
+
+def test_a_clock_that_is_set_back_stops_no_chore(monkeypatch):
+    """What is done each minute is done within the next one, not an hour later; a clock that goes
+    on as it should moves nothing."""
+    back = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - back
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    made = scheduler(SiteZone("Europe/Budapest"), "off", lambda: None, [(7, "look", lambda: None)])
+    with running(made):
+        pace = Pace(made, wall=lambda: time.time() - back.total_seconds())
+        before = made.get_jobs()[0].next_run_time
+        pace.look()
+        assert made.get_jobs()[0].next_run_time == before
+        back = timedelta(hours=1)
+        pace.look()
+        due = made.get_jobs()[0].next_run_time
+    assert 0 <= (due - Clock.now(due.tzinfo)).total_seconds() <= 60

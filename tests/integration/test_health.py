@@ -168,6 +168,20 @@ def test_overdue_by_hook_and_group(shop, server):
     assert found(shop, server, "late=9") == []
 
 
+def test_overdue_where_hooks_and_groups_overlap(shop, server):
+    """What is paused by its group is not overdue by its hook, nor the other way round; a hook's own
+    threshold goes before its group's."""
+    many(shop, 20, NOW - 400, "mail", group="letters")
+    limits = "late=100, late=10@hook:mail", "late=100, late=10@group:letters"
+    for text in limits:
+        assert found(shop, server, text)[0].number == 20
+    assert found(shop, server, f"{limits[1]}, late=off@hook:mail") == []
+    for (kind, name), text in zip((("group", "letters"), ("hook", "mail")), limits, strict=True):
+        shop.run("DELETE FROM wp_runner_pauses")
+        shop.run("INSERT INTO wp_runner_pauses VALUES (%s, %s, NULL, '', 'me', %s)", (kind, name, sql_date(NOW)))  # fmt: skip
+        assert found(shop, server, text) == []
+
+
 def test_failures(shop, server):
     """More than ten percent within an hour, by hook, out of the minutes."""
     minute(shop, NOW - 120, "mail", done=89, failed=10)
@@ -223,6 +237,23 @@ def test_a_backlog_that_only_grows(shop, server):
     assert found(shop, server) == []
 
 
+@pytest.mark.parametrize("paused", [("hook", "bulk"), ("group", "imports"), ("all", "")])
+def test_a_backlog_of_what_is_paused_is_none(shop, server, paused):
+    """Somebody decided that it waits; what else waits still counts."""
+    for ago, waiting in ((1790, 50), (1200, 90), (600, 120), (60, 300)):
+        shop.run("DELETE FROM wp_runner_minutes WHERE minute = %s", (sql_date((NOW - ago) // 60 * 60),))  # fmt: skip
+        minute(shop, NOW - ago, "", waiting=waiting)
+        minute(shop, NOW - ago, "bulk", waiting=waiting - 40)
+    shop.run(
+        "INSERT INTO wp_runner_census (status, group_slug, hook, actions, due, recurring, taken_at, cost_ms)"
+        " VALUES ('pending', 'imports', 'bulk', 1, 1, 0, %s, 1)", (sql_date(NOW),),
+    )  # fmt: skip
+    limits = "backlog=100, backlog=100@hook:bulk"
+    assert [f.number for f in found(shop, server, limits)] == [250, 250]
+    shop.run("INSERT INTO wp_runner_pauses VALUES (%s, %s, NULL, '', 'me', %s)", (*paused, sql_date(NOW)))  # fmt: skip
+    assert [f.subject for f in found(shop, server, limits)] == []
+
+
 def test_a_stopped_chain(shop, server):
     """It recurred, ended without a next one, and nobody canceled it; it is remembered although its
     row is not among the newest any more."""
@@ -239,6 +270,15 @@ def test_a_stopped_chain(shop, server):
     assert found(shop, server) == []
     assert len(found(shop, server, open_chains={"report": newest})) == 1
     assert found(shop, server, "chains=off@hook:report", open_chains={"report": newest}) == []
+
+
+def test_a_chain_between_two_actions_is_not_stopped(shop, server):
+    """PHP ends one action before it makes the next: a look in between tells nothing."""
+    ended = {"schedule": schedules.interval(NOW, 3600), "status": "complete"}
+    action = shop.add("report", (), at=NOW, last_attempt_gmt=sql_date(NOW - 1), **ended)
+    assert found(shop, server) == []
+    shop.run(f"UPDATE {shop.table('actions')} SET last_attempt_gmt = %s WHERE action_id = %s", (sql_date(NOW - 31), action))  # fmt: skip
+    assert [f.rule for f in found(shop, server)] == ["chains"]
 
 
 def test_php_is_silent(shop, server):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,10 +16,12 @@ from support.page import connected
 from support.site import PHP_CRON
 
 from compat.site_time import sql_date
+from runner.alerts.own import load
 from runner.app import App
 from runner.config import Connection, Settings
 from runner.core.message import Message, SendError
 from runner.core.thresholds import parse
+from runner.operations.health import watch as module
 from runner.operations.health.lost import Lost, Memory
 from runner.site import lock_name
 from runner.watcher import watch_of
@@ -45,21 +49,24 @@ def shop(site, server, clock, tmp_path, monkeypatch):
     site.set_option("admin_email", "admin@shop.test")
     said = []
 
-    def look(at: int, ticks: float | None = None, *, dsn=None, thresholds="late=0", cooldown=30):
+    def watch_from(*, dsn=None, thresholds="late=0", cooldown=30):
         settings = Settings(
             alert_channels=("watch_channel:tell",), state_dir=str(tmp_path / "state"),
             alert_cooldown=cooldown, thresholds=parse(thresholds),
         )  # fmt: skip
         app = App(Connection(dsn or site.dsn, site.prefix), handlers_for("ours"), clock=clock)
+        return watch_of(app, settings, said.append)
+
+    def look(at: int, ticks: float | None = None, **options):
         clock.now = 1000.0 + (at if ticks is None else ticks)
-        watch = watch_of(app, settings, said.append)
+        watch = watch_from(**options)
         with server.frozen(NOW + at):
             seen = watch.once()
             watch.join(20)
         return seen
 
     return SimpleNamespace(
-        site=site, look=look, got=watch_channel.got, refuses=watch_channel.refuses, said=said,
+        site=site, look=look, clock=clock, watch=watch_from, got=watch_channel.got, refuses=watch_channel.refuses, said=said,
         state=tmp_path / "state",
     )  # fmt: skip
 
@@ -114,6 +121,24 @@ def test_a_clock_that_jumps_back_hides_nothing(shop):
     assert titles(shop) == ["CRITICAL workers", "RESOLVED workers"]
 
 
+def test_a_slow_look_is_no_clock_that_jumps(shop, monkeypatch):
+    """A database that is hard at work: what is wrong is told all the same."""
+    worker(shop, NOW - 5)
+    shop.look(0)
+    looked = module.look
+
+    def slowly(*given):
+        seen = looked(*given)
+        shop.clock.now += 45
+        return seen
+
+    monkeypatch.setattr(module, "look", slowly)
+    assert not shop.look(60).held
+    monkeypatch.setattr(module, "look", looked)
+    assert not shop.look(120).held
+    assert titles(shop) == ["CRITICAL workers"]
+
+
 def test_whoever_is_not_alone_leaves_it_to_the_other(shop):
     """It looks, and writes nothing."""
     shop.site.add("ours", (), at=NOW - 400)
@@ -148,6 +173,88 @@ def test_an_outage_is_told_by_each_channel_that_has_not_heard(shop, monkeypatch)
     assert "for 33 min 20 s" in shop.got[2].lines[0].text
     [row] = shop.site.own("alerts")
     assert (row["resolved_at"] - row["raised_at"]).total_seconds() == 2000
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "breaks"])
+def test_an_outage_is_told_although_a_channel_is_unwell(shop, monkeypatch, trouble):
+    """One that hangs, or fails in a way of its own, keeps neither the others from hearing nor the
+    look from its end; it hears later."""
+    now, free, heard = [5000.0], threading.Event(), []
+    monkeypatch.setattr("runner.operations.health.watch.time.time", lambda: now[0])
+    monkeypatch.setattr("runner.operations.health.watch.SHOUT", 0.5)
+
+    class Unwell:
+        name = "unwell"
+
+        def send(self, message):
+            if trouble == "breaks" and not free.is_set():
+                raise UnicodeError("a fault of its own")
+            assert free.wait(20)
+            heard.append(message)
+
+    monkeypatch.setattr("runner.watcher.channels", lambda _: [Unwell(), load("watch_channel:tell")])
+    watch = shop.watch(dsn=replace(shop.site.dsn, port=1))
+    began = time.monotonic()
+    for _ in range(3):
+        watch.once()
+        now[0] += 60
+    assert time.monotonic() - began < 10
+    assert titles(shop) == ["CRITICAL database"]
+    free.set()
+    watch.join(10)
+    watch.once()
+    watch.once()
+    assert (len(heard), len(shop.got)) == (1, 1)
+
+
+def test_an_outage_is_forgotten_although_another_one_looks(shop, monkeypatch):
+    """Whoever remembers one waits for the other's look: what is over is told, and the next short
+    outage is not taken for the same one."""
+    now = [5000.0]
+    monkeypatch.setattr("runner.operations.health.watch.time.time", lambda: now[0])
+    shop.look(0)
+    away = replace(shop.site.dsn, port=1)
+    shop.look(60, dsn=away)
+    now[0] += 30
+    other = shop.site.server.admin(shop.site.name)
+    database, facts = connected(shop.site)
+    with other.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, 0)", (lock_name(database, facts, "health"),))
+    database.close()
+    later = threading.Timer(1, other.close)
+    later.start()
+    assert shop.look(90).alone
+    later.join()
+    now[0] += 3600
+    shop.look(3690, dsn=away)
+    assert shop.got == []
+
+
+def test_a_pulse_that_hangs_holds_up_nobody(shop, monkeypatch):
+    """Somebody's name server does not answer, say; it is not called again meanwhile."""
+    free, called, now = threading.Event(), [], time.monotonic()
+    monkeypatch.setattr("runner.watcher.pulse", lambda _: lambda: called.append(free.wait(20)))
+    watch = shop.watch(thresholds="late=100")
+    with shop.site.server.frozen(NOW):
+        watch.once()
+        watch.once()
+    assert time.monotonic() - now < 10
+    free.set()
+    watch.join(10)
+    assert called == [True]
+
+
+def test_an_outage_is_told_where_no_file_can_be_written(shop, monkeypatch):
+    """A daemon remembers it by itself; where to write is said."""
+    now = [5000.0]
+    monkeypatch.setattr("runner.operations.health.watch.time.time", lambda: now[0])
+    shop.state.write_text("not a folder")
+    watch = shop.watch(dsn=replace(shop.site.dsn, port=1))
+    for _ in range(3):
+        watch.once()
+        now[0] += 60
+    assert titles(shop) == ["CRITICAL database"]
+    assert "set state_dir to a folder" in shop.said[0]
 
 
 def test_a_short_outage_is_no_news(shop, monkeypatch):

@@ -55,8 +55,24 @@ def test_all_of_it_is_shown(ill, reader):
     assert 'aria-current="page"><span class="dot bad"></span>Alerts <span class="count some">2</span>' in answer.text  # fmt: skip
 
 
+def test_many_warnings_hide_no_critical_alert(shop, reader):
+    """However old it is."""
+    database, site = connected(shop)
+    many = [Finding("failures", Severity.WARNING, "some failed", "", f"hook {i}") for i in range(120)]  # fmt: skip
+    bad = Finding("php", Severity.CRITICAL, "PHP's runner is silent")
+    Alerts(database, site).update([bad, *many], Telling())
+    database.close()
+    assert "Critical PHP's runner is silent" in texts(reader.get("/alerts").text)
+
+
 def test_the_overview_points_there(ill, reader):
     assert "2 alerts, 1 critical : see what is wrong" in texts(reader.get("/").text)
+
+
+def test_thresholds_of_another_runner(ill, reader):
+    """As they are, however large; what only a newer one knows is left out."""
+    ill.run("""UPDATE wp_runner_looks SET thresholds = '["overdue=1234567", "newer=5"]'""")
+    assert "overdue 1234567 actions set" in texts(reader.get("/alerts").text)
 
 
 def test_nobody_looks(shop, reader):

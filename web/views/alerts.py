@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, g, request, url_for
 
 from runner.core.errors import UsageError
 from runner.core.findings import Severity
-from runner.core.thresholds import KNOWN, RULES, Thresholds, parse
+from runner.core.thresholds import KNOWN, RULES, Limit, Thresholds, parse
 from runner.operations.actions import Actions
 from runner.operations.health.alerts import Alerts
 from runner.operations.health.looks import looks
@@ -91,12 +92,21 @@ def _names() -> tuple[str, str]:
     return rule, subject
 
 
+def _understood(texts: Sequence[str]) -> tuple[Limit, ...]:
+    """Without those that only a newer runner there knows."""
+    found: list[Limit] = []
+    for text in texts:
+        with suppress(ValueError):
+            found += parse(text)
+    return tuple(found)
+
+
 def _thresholds(seen: Sequence[LookRow]) -> list[dict[str, Any]]:
     """Those that whoever looked last was told; before the first look, those of the page's own
     settings."""
     given = desk().settings.thresholds
     if seen:
-        given = parse(",".join(seen[0].thresholds)) if seen[0].thresholds else ()
+        given = _understood(seen[0].thresholds)
     limits = Thresholds(given)
     return [
         {

@@ -29,6 +29,9 @@ LATE = 300
 
 DAY = 86_400
 
+SETTLED = 30
+"""Seconds after its last action ended, from which on a chain must have a next one."""
+
 EACH = 1000
 """Due actions of each hook that are counted."""
 
@@ -149,16 +152,20 @@ def stopped(patient: Patient) -> Verdict:
 
 def ended_chains(patient: Patient, known: Mapping[str, int] | None = None) -> dict[str, int]:
     """Hooks of chains that ended without a next action, and that nobody canceled, with their newest
-    action. `known` are those found before: they are looked at however long ago they ended."""
+    action. `known` are those found before: they are looked at however long ago they ended. PHP
+    makes the next action after it has ended the one before: in between nothing can be told."""
     found: dict[str, int] = dict(known or {})
+    fresh = set()
     for status in (Status.COMPLETE, Status.FAILED):
         for row in patient.ask("recurred", status=status, limit=SAMPLE):
             found[row["hook"]] = max(found.get(row["hook"], 0), int(row["newest"]))
+            if abs(patient.now - (epoch_of(str(row["ended"])) or 0)) < SETTLED:
+                fresh.add(row["hook"])
     looked = sorted(found.items(), key=lambda item: (item[0] not in (known or {}), item[0]))
     return {
         hook: newest
         for hook, newest in looked[: CHAINS * 10]
-        if not patient.ask("goes_on", hook=hook, newest=newest)
+        if hook not in fresh and not patient.ask("goes_on", hook=hook, newest=newest)
     }
 
 

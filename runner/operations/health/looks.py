@@ -49,10 +49,18 @@ class Looks:
         self._host = host[:191]
         self._queries = Queries("alerts.sql", database.dialect, identifiers(site, database.dialect))
 
-    def begin(self, now: int, thresholds: Thresholds, channels: Sequence[str]) -> bool:
-        """Notes a look at `now` (epoch seconds, the database's clock). Whether judgement is held
-        back, for the time was changed a moment ago."""
-        boot, ticks = _boot(), self._database.clock.monotonic()
+    def begin(
+        self,
+        now: int,
+        thresholds: Thresholds,
+        channels: Sequence[str],
+        *,
+        ticks: float | None = None,
+    ) -> bool:
+        """Notes a look at `now` (epoch seconds, the database's clock), which was at `ticks` by this
+        machine's clock: a look may take long after that. Whether judgement is held back, for the
+        time was changed a moment ago."""
+        boot, ticks = _boot(), self._database.clock.monotonic() if ticks is None else ticks
         rows = self._database.query(self._queries["look"], host=self._host)
         held = 0.0
         if rows and rows[0]["boot"] == boot and float(rows[0]["ticks"]) <= ticks:

@@ -33,13 +33,17 @@ class Memory:
 
 
 class Lost:
-    """The memory of one site's database, in a file of `folder`."""
+    """The memory of one site's database, in a file of `folder`; where that cannot be written, as
+    long as this process lives."""
 
     def __init__(self, folder: Path, place: str) -> None:
+        self._kept: Memory | None = None
         self._path = folder / f"{hashlib.sha256(place.encode()).hexdigest()[:24]}.json"
 
     def read(self) -> Memory:
         """What is remembered; nothing where there is no file, or one that is none of ours."""
+        if self._kept is not None:
+            return self._kept
         try:
             found = json.loads(self._path.read_text("utf-8"))
             return Memory(
@@ -54,6 +58,7 @@ class Lost:
 
     def write(self, memory: Memory) -> None:
         """In place of what was there, whole or not at all. Raises ConfigError."""
+        self._kept = memory
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._path.parent)
@@ -65,6 +70,7 @@ class Lost:
                 with contextlib.suppress(OSError):
                     Path(name).unlink()
                 raise
+            self._kept = None
         except OSError as error:
             raise ConfigError(
                 f"cannot write to {self._path.parent}: {error.strerror}; an outage of the database"

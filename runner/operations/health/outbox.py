@@ -66,15 +66,16 @@ class Outbox:
             if not self._take(row):
                 continue
             error = self._try(channel, row)
-            if error is not None:
+            if error is not None and not error.partly:
                 self._put_off(row, error)
                 break
-            self._database.write(self._queries["sent"], id=row["id"], error="")
+            said = "" if error is None else _told(error)
+            self._database.write(self._queries["sent"], id=row["id"], error=said)
             sent += 1
         return sent
 
     def unsent(self, limit: int = 50) -> list[Unsent]:
-        """What was tried within a day and did not go out, the newest first."""
+        """What was tried lately and did not go out, or not to all, the newest first."""
         rows = self._database.query(self._queries["unsent"], seconds=GIVEN_UP * 2, limit=limit)
         return [
             Unsent(
@@ -100,6 +101,8 @@ class Outbox:
             channel.send(Message.from_json(row["body"]))
         except SendError as error:
             return error
+        except Exception as error:  # noqa: BLE001  whatever it is, it is tried again and shown
+            return SendError(f"{type(error).__name__}: {error}")
         return None
 
     def _put_off(self, row: Row, error: SendError) -> None:
@@ -110,6 +113,10 @@ class Outbox:
         self._database.write(
             self._queries["failed"],
             id=row["id"],
-            error=redact_text(str(error)[:_LONGEST_ERROR]),
+            error=_told(error),
             again=0 if age > GIVEN_UP else int(rest),
         )
+
+
+def _told(error: SendError) -> str:
+    return redact_text(str(error)[:_LONGEST_ERROR])

@@ -90,7 +90,8 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """The site's state at `now` (epoch seconds, the database's clock).
+    """The site's state at `now` (epoch seconds, the database's clock), when this machine's clock of
+    ticks stood at `ticks`.
 
     `waiting` is by scope, (kind, name), counted no further than `counted_to`; `stopped` maps hooks
     of chains to their newest action; `grown` is what waited by the minute, (epoch seconds,
@@ -116,6 +117,7 @@ class Vitals:
     paused: bool = False
     unknown: Mapping[str, str] = field(default_factory=dict)
     unasked: Mapping[str, str] = field(default_factory=dict)
+    ticks: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,13 @@ class _Reader:
 
     def read(self) -> Vitals:
         self._now = int(self._ask("clock")[0]["now"])
+        ticks = self._database.clock.monotonic()
         self._paused = self._pauses()
         everything = any(pause.kind == EVERYTHING for pause in self._paused)
         own = self._site.migrated
         return Vitals(
             now=self._now,
+            ticks=ticks,
             ours=self._ours,
             paused=everything,
             groups_of=self._try("groups", self._hooks_by_group, {}) if own else {},
@@ -168,7 +172,7 @@ class _Reader:
             silent=self._try("stuck", self._silent, ()),
             ended=self._own("failures", self._ended, ()),
             letters=self._own("dead_letters", self._letters, ()),
-            grown=self._own("backlog", self._grown, {}),
+            grown={} if everything else self._own("backlog", self._grown, {}),
             stopped=self._try("chains", self._stopped, {}),
             php_late=self._try("php", self._php_late, None),
             heartbeat=self._own("workers", self._heartbeat, None),
@@ -217,13 +221,13 @@ class _Reader:
         return [id_ for id_, slug in self._groups.items() if slug in names]
 
     def _waiting(self) -> dict[tuple[str, str], list[Waiting]]:
-        """All but what is paused or has a threshold of its own; and each of the latter."""
-        kinds = {kind for kind, _ in self._apart}
-        names = [("but_hooks", HOOK), ("but_groups", GROUP)]
-        found = {WHOLE: self._waiting_of([name for name, kind in names if kind in kinds])}
+        """All but what is paused or has a threshold of its own; and each of the latter. A hook with
+        one of its own does not count among its group's."""
+        found = {WHOLE: self._waiting_of(self._apart)}
         for scope in self._limits.scopes("overdue"):
             if scope not in self._paused_scopes:
-                found[scope] = self._waiting_of([_ONLY[scope[0]]], scope)
+                apart = self._paused_scopes if scope[0] == HOOK else self._apart
+                found[scope] = self._waiting_of([s for s in apart if s[0] != scope[0]], scope)
         return found
 
     @cached_property
@@ -236,8 +240,12 @@ class _Reader:
         return [*self._limits.scopes("overdue"), *self._paused_scopes]
 
     def _waiting_of(
-        self, conditions: Sequence[str], scope: tuple[str, str] = WHOLE
+        self, apart: Sequence[tuple[str, str]], scope: tuple[str, str] = WHOLE
     ) -> list[Waiting]:
+        but = {kind: [name for k, name in apart if k == kind] for kind in _BUT}
+        conditions = [_BUT[kind] for kind, names in but.items() if names]
+        if scope != WHOLE:
+            conditions.append(_ONLY[scope[0]])
         late = int(self._limits.number("late.seconds"))
         names = ("dated", "undated", *(("parked",) if self._database.dialect == "mysql" else ()))
         branches = "\nUNION ALL\n".join(self._queries[name] for name in names)
@@ -249,8 +257,8 @@ class _Reader:
             old=self._was_there(OVERDUE),
             older=self._was_there(late),
             limit=self._counted_to,
-            but_hooks=hooks_hex(name for kind, name in self._apart if kind == HOOK),
-            but_groups=self._group_ids([n for kind, n in self._apart if kind == GROUP]) or [-1],
+            but_hooks=hooks_hex(but[HOOK]),
+            but_groups=self._group_ids(but[GROUP]) or [-1],
             hook=scope[1],
             groups=self._group_ids([scope[1]]),
         )
@@ -310,22 +318,25 @@ class _Reader:
         return {hook: frozenset(groups) for hook, groups in found.items()}
 
     def _grown(self) -> dict[tuple[str, str], list[tuple[int, int]]]:
-        scopes = self._limits.scopes("backlog")
-        hooks = {WHOLE: {""}} | {scope: self._hooks_of(scope) for scope in scopes}
+        scopes = [s for s in self._limits.scopes("backlog") if s not in self._paused_scopes]
+        paused = set().union(*(self._hooks_of(s) for s in self._paused_scopes if s[0] in _ONLY))
+        hooks = {WHOLE: {""}} | {scope: self._hooks_of(scope) - paused for scope in scopes}
         rows = self._ask(
             "backlog",
             since=sql_date(self._now - int(self._limits.number("backlog.seconds")) - 60),
             until=sql_date(self._now),
-            hooks=sorted(set().union(*hooks.values())),
+            hooks=sorted(paused.union(*hooks.values())),
         )
         if not rows:
             self._unknown["backlog"] = _UNRECORDED
         found: dict[tuple[str, str], dict[int, int]] = {scope: {} for scope in hooks}
         for row in rows:
-            at = epoch_of(str(row["minute"])) or 0
+            at, waiting = epoch_of(str(row["minute"])) or 0, int(row["waiting"])
+            if row["hook"] in paused:
+                found[WHOLE][at] = found[WHOLE].get(at, 0) - waiting
             for scope, wanted in hooks.items():
                 if row["hook"] in wanted:
-                    found[scope][at] = found[scope].get(at, 0) + int(row["waiting"])
+                    found[scope][at] = found[scope].get(at, 0) + waiting
         return {scope: sorted(points.items()) for scope, points in found.items()}
 
     def _hooks_of(self, scope: tuple[str, str]) -> set[str]:
@@ -420,6 +431,9 @@ class _Reader:
 
 _ONLY = {HOOK: "of_hook", GROUP: "of_groups"}
 """The condition for a scope of its own."""
+
+_BUT = {HOOK: "but_hooks", GROUP: "but_groups"}
+"""The condition for what does not count there."""
 
 _WORDS = ("first", "second", "third")
 

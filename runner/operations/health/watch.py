@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runner.core.durations import duration
 from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, RunnerError, SiteError
 from runner.core.findings import Finding, Judged, Severity, State
-from runner.core.message import RAISED, STILL, Line, Message, SendError
+from runner.core.message import RAISED, STILL, Line, Message
 from runner.core.redact import redact_text
 from runner.operations.health.alerts import Alerts, Telling, addressee, name_of
 from runner.operations.health.looks import Looks
@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     Open = Callable[[], AbstractContextManager[tuple[Database, Site]]]
 
 
+AFTER_OUTAGE = 5
+"""Seconds that a runner which remembers an outage waits for another one's look: it has something to
+tell, and must forget it."""
+
+SHOUT = 35.0
+"""Seconds that all channels together have to tell of an outage; they go on by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the settings say of health: against what is judged, and whom it is told how. `hooks`
@@ -55,14 +63,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look came to. `held` says that it was not judged, for the time was changed;
-    `alone` that this runner wrote it down, and not another one."""
+    """What one look came to, at `now` by the database's clock and `ticks` by this machine's. `held`
+    says that it was not judged, for the time was changed; `alone` that this runner wrote it down,
+    and not another one."""
 
     judged: Sequence[Judged]
     site: str = ""
     now: int = 0
     held: bool = False
     alone: bool = True
+    ticks: float = 0.0
 
     @property
     def state(self) -> State:
@@ -75,7 +85,8 @@ def look(database: Database, site: Site, plan: Plan) -> Look:
     setting = Setting(plan.thresholds, plan.hooks, plan.mode, plan.folder, known)
     seen = vitals(database, site, setting)
     answered = Judged("database", State.OK, "it answers")
-    return Look([*judge(seen, plan.thresholds), answered], name_of(site), seen.now)
+    judged = [*judge(seen, plan.thresholds), answered]
+    return Look(judged, name_of(site), seen.now, ticks=seen.ticks)
 
 
 def unreachable(error: RunnerError, plan: Plan) -> Look:
@@ -98,6 +109,7 @@ class Watch:
         self._lost = lost
         self._tell = tell
         self._posts = {channel.name: _Post(channel) for channel in plan.channels}
+        self._beating = _Errand("pulse")
 
     def once(self) -> Look:
         """One look, and what is to be told of it. Raises RunnerError for what is no outage."""
@@ -110,7 +122,7 @@ class Watch:
             return seen
         self.deliver()
         if self._plan.pulse and seen.state is not State.CRITICAL:
-            self._beat(self._plan.pulse)
+            self._beating.begin(self._beat, self._plan.pulse)
         return seen
 
     def deliver(self) -> None:
@@ -120,10 +132,10 @@ class Watch:
             post.start(self._open, self._tell)
 
     def join(self, seconds: float) -> None:
-        """Waits for the channels that long."""
+        """Waits for the channels and the pulse that long."""
         until = time.monotonic() + seconds
-        for post in self._posts.values():
-            post.join(max(until - time.monotonic(), 0.0))
+        for errand in (*self._posts.values(), self._beating):
+            errand.join(max(until - time.monotonic(), 0.0))
 
     def _look(self, database: Database, site: Site) -> Look:
         if not site.migrated:
@@ -131,12 +143,13 @@ class Watch:
         seen = look(database, site, self._plan)
         queries = Queries("alerts.sql", database.dialect, identifiers(site, database.dialect))
         lock = lock_name(database, site, "health")
-        if not database.query(queries["alone"], lock=lock)[0]["taken"]:
+        wait = AFTER_OUTAGE if self._lost.read().since else 0
+        if not database.query(queries["alone"], lock=lock, seconds=wait)[0]["taken"]:
             return Look(seen.judged, seen.site, seen.now, alone=False)
         try:
             names = [channel.name for channel in self._plan.channels]
             looks = Looks(database, site, self._plan.host)
-            held = looks.begin(seen.now, self._plan.thresholds, names)
+            held = looks.begin(seen.now, self._plan.thresholds, names, ticks=seen.ticks)
             to = addressee(database, site) if names else ""
             plan = self._plan
             telling = Telling(names, plan.most, plan.cooldown, plan.link, to)
@@ -152,6 +165,7 @@ class Watch:
         """The database answers: an outage that was remembered is over."""
         memory = self._lost.read()
         if memory.since:
+            self._hear(memory)
             seconds = max(int(time.time() - memory.since), 0)
             text = f"the database was out of reach for {duration(seconds)}"
             found = Finding(_LOST.rule, _LOST.severity, text, _LOST.advice)
@@ -173,6 +187,7 @@ class Watch:
 
     def _shout(self, memory: Memory, found: Finding, now: float) -> None:
         """Straight to the channels, each until it has heard, and again after the cooldown."""
+        self._hear(memory)
         for post in self._posts.values():
             told = memory.told.get(post.channel.name)
             if told is not None and 0 <= now - told < self._plan.cooldown:
@@ -184,8 +199,15 @@ class Watch:
             message = Message(
                 "", memory.site or "this site", memory.url, self._plan.link, (line,), to=memory.to
             )
-            if post.shout(message, self._tell):
-                memory.told[post.channel.name] = now
+            post.shout(message, self._tell)
+        self.join(SHOUT)
+        self._hear(memory)
+
+    def _hear(self, memory: Memory) -> None:
+        """Notes which channels took word of this outage."""
+        for name, post in self._posts.items():
+            if post.took_at >= memory.since:
+                memory.told[name] = post.took_at
 
     def _remember(self, memory: Memory) -> None:
         try:
@@ -196,38 +218,52 @@ class Watch:
     def _beat(self, pulse: Callable[[], None]) -> None:
         try:
             pulse()
-        except SendError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the next minute tries again
             self._tell(f"the pulse did not go out: {redact_text(str(error))}")
 
 
-class _Post:
-    """One channel, and the thread that it is at work in."""
+class _Errand:
+    """What goes out of this machine, in a thread of its own: it holds up nobody, and is begun again
+    when it has ended."""
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._thread: threading.Thread | None = None
 
-    def start(self, open_: Open, tell: Callable[[str], object]) -> None:
+    def begin(self, work: Callable[..., object], *given: object) -> None:
         if self._thread and self._thread.is_alive():
             return
-        self._thread = threading.Thread(
-            target=self._deliver, args=(open_, tell), name=f"alerts by {self.channel.name}",
-            daemon=True,
-        )  # fmt: skip
+        self._thread = threading.Thread(target=work, args=given, name=self._name, daemon=True)
         self._thread.start()
 
     def join(self, seconds: float) -> None:
         if self._thread:
             self._thread.join(seconds)
 
-    def shout(self, message: Message, tell: Callable[[str], object]) -> bool:
-        """Sends it at once; whether it went out."""
+
+class _Post(_Errand):
+    """One channel. `took_at` tells when it took what was sent at once."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(f"alerts by {channel.name}")
+        self.channel = channel
+        self.took_at = 0.0
+
+    def start(self, open_: Open, tell: Callable[[str], object]) -> None:
+        """Sends what is due, unless it is at work still."""
+        self.begin(self._deliver, open_, tell)
+
+    def shout(self, message: Message, tell: Callable[[str], object]) -> None:
+        """Sends it at once, unless it is at work still."""
+        self.begin(self._send, message, tell)
+
+    def _send(self, message: Message, tell: Callable[[str], object]) -> None:
         try:
             self.channel.send(message)
-        except SendError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the next minute tries again
             tell(f"{self.channel.name}: {redact_text(str(error))}")
-            return False
-        return True
+        else:
+            self.took_at = time.time()
 
     def _deliver(self, open_: Open, tell: Callable[[str], object]) -> None:
         try:
