@@ -77,8 +77,8 @@ FROM (
 
 -- name: failed_by_php
 -- Actions that PHP's runner failed since the installation, among the newest lines, whose hook is one
--- of these.
-SELECT a.hook, COUNT(*) AS actions FROM (
+-- of these. PHP writes several lines of each.
+SELECT a.hook, COUNT(DISTINCT a.action_id) AS actions FROM (
   SELECT action_id, message, log_date_gmt FROM {logs} ORDER BY log_id DESC LIMIT :limit
 ) AS newest JOIN {actions} AS a ON a.action_id = newest.action_id
 WHERE a.status = 'failed' AND newest.log_date_gmt >= FROM_UNIXTIME(:since)

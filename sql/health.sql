@@ -13,16 +13,26 @@ SELECT MAX(action_id) AS id FROM (
 ) AS newest
 
 -- name: waiting
--- What should have run :overdue seconds ago, and of that what is late, by hook and group.
-SELECT MIN(hook) AS hook, group_id, COUNT(*) AS overdue, SUM(late) AS late, MIN(due) AS oldest
-FROM (/*branches*/) AS due
+-- What should have run :overdue seconds ago, and of that what is late, by hook and group. An action
+-- that was given a date of the past waits since it was created, which its first log line tells.
+SELECT MIN(hook) AS hook, group_id, COUNT(*) AS overdue, MIN(due) AS oldest,
+  SUM(CASE WHEN due IS NULL THEN late
+    WHEN due <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) THEN 1 ELSE 0 END) AS late
+FROM (
+  SELECT hook, group_id, late, CASE WHEN created > due THEN created ELSE due END AS due
+  FROM (
+    SELECT hook, group_id, late, due,
+      (SELECT MIN(l.log_date_gmt) FROM {logs} AS l WHERE l.action_id = one.action_id) AS created
+    FROM (/*branches*/) AS one
+  ) AS dated
+) AS since
+WHERE due IS NULL OR due <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :overdue)
 GROUP BY HEX(hook), group_id ORDER BY overdue DESC
 
 -- name: dated
 -- Actions with a date, a branch of that.
 SELECT * FROM (
-  SELECT hook, group_id, scheduled_date_gmt AS due,
-    CASE WHEN scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :late) THEN 1 ELSE 0 END AS late
+  SELECT action_id, hook, group_id, scheduled_date_gmt AS due, NULL AS late
   FROM {actions}
   WHERE status = 'pending' AND scheduled_date_gmt >= '0001-01-01'
     AND scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :overdue) /*which*/
@@ -32,7 +42,8 @@ SELECT * FROM (
 -- name: undated
 -- Actions without one, which are as old as their ids tell.
 SELECT * FROM (
-  SELECT hook, group_id, NULL AS due, CASE WHEN action_id <= :older THEN 1 ELSE 0 END AS late
+  SELECT action_id, hook, group_id, NULL AS due,
+    CASE WHEN action_id <= :older THEN 1 ELSE 0 END AS late
   FROM {actions}
   WHERE status = 'pending' AND scheduled_date_gmt < '0001-01-01' AND action_id <= :old /*which*/
   LIMIT :limit
@@ -41,8 +52,7 @@ SELECT * FROM (
 -- name: parked
 -- Parked ones, by their true dates.
 SELECT * FROM (
-  SELECT hook, group_id, {true_date} AS due,
-    CASE WHEN scheduled_date_gmt <= {parked_now} - INTERVAL :late SECOND THEN 1 ELSE 0 END AS late
+  SELECT action_id, hook, group_id, {true_date} AS due, NULL AS late
   FROM {actions}
   WHERE status = 'pending' AND scheduled_date_gmt >= '2800-01-01' AND {moved}
     AND scheduled_date_gmt <= {parked_now} - INTERVAL :overdue SECOND /*which*/
@@ -114,14 +124,21 @@ SELECT hook, job_type, group_slug, COUNT(*) AS letters, MAX(id) AS newest FROM (
 GROUP BY hook, job_type, group_slug ORDER BY letters DESC, hook
 
 -- name: php_due
--- An action that PHP should have run :seconds ago.
+-- An action that PHP should have run :seconds ago, and that was there by then: of the :limit oldest
+-- dates, or without one.
 SELECT hook, due FROM (
   SELECT * FROM (
-    SELECT hook, scheduled_date_gmt AS due FROM {actions}
-    WHERE status = 'pending' AND scheduled_date_gmt >= '0001-01-01'
-      AND scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
-      AND HEX(hook) NOT IN (:ours)
-    ORDER BY scheduled_date_gmt LIMIT 1
+    SELECT hook, due FROM (
+      SELECT action_id, hook, scheduled_date_gmt AS due FROM {actions}
+      WHERE status = 'pending' AND scheduled_date_gmt >= '0001-01-01'
+        AND scheduled_date_gmt <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
+        AND HEX(hook) NOT IN (:ours)
+      ORDER BY scheduled_date_gmt LIMIT :limit
+    ) AS one
+    WHERE COALESCE(
+      (SELECT MIN(l.log_date_gmt) FROM {logs} AS l WHERE l.action_id = one.action_id), due
+    ) <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
+    ORDER BY due LIMIT 1
   ) AS dated
   UNION ALL
   SELECT * FROM (

@@ -130,7 +130,7 @@ def test_overdue_is_counted_no_further_than_it_matters(shop, server):
 
 
 def test_overdue_without_a_date(shop, server):
-    """Those that PHP enqueues at once have no date: they are old when they were there a minute ago."""
+    """They are old when they were there a minute ago."""
     young = {"scheduled_date_gmt": "0000-00-00 00:00:00"}
     for _ in range(3):
         shop.add("async", (), at=NOW - 30, **young)
@@ -139,6 +139,29 @@ def test_overdue_without_a_date(shop, server):
     [one] = found(shop, server, "overdue=2")
     assert (one.number, one.severity) == (3, "critical")
     assert "oldest" not in one.text
+
+
+def test_overdue_since_it_was_created(shop, server):
+    """An action with a date of the past does not wait since then; without any line of the log its date
+    counts."""
+    for number in range(3):
+        created(shop, shop.add("sync", (number,), at=NOW - 7200), NOW - 30)
+    assert found(shop, server, "overdue=2,late=2", hooks=["sync"]) == []
+    shop.run(f"UPDATE {shop.table('logs')} SET log_date_gmt = %s", (sql_date(NOW - 90),))
+    [one] = found(shop, server, "overdue=2,late=2")
+    assert (one.severity, one.number) == ("critical", 3)
+    assert "the oldest for 1 min 30 s" in one.text
+    assert found(shop, server, "overdue=3,late=2") == []
+    shop.run(f"DELETE FROM {shop.table('logs')}")
+    assert "the oldest for 2 h" in found(shop, server, "overdue=3,late=2")[0].text
+
+
+def created(site, action: int, at: int) -> None:
+    """When the log says that it was."""
+    site.run(
+        f"UPDATE {site.table('logs')} SET log_date_gmt = %s WHERE action_id = %s",
+        (sql_date(at), action),
+    )
 
 
 def test_overdue_while_parked(shop, server):
@@ -295,6 +318,14 @@ def test_php_is_silent(shop, server):
     assert found(shop, server) == []
 
 
+def test_php_has_time_for_an_action_of_an_earlier_date(shop, server):
+    """It was created just now, whatever its date; it hides no other one."""
+    created(shop, shop.add("midnight", (), at=NOW - 7200), NOW - 599)
+    assert found(shop, server) == []
+    shop.add("php_hook", (), at=NOW - 601)
+    assert "(php_hook)" in found(shop, server)[0].text
+
+
 def test_php_is_not_silent_behind_our_own_lines(shop, server):
     """Ours do not count as its, and however many there are, its own is found."""
     shop.add("php_hook", (), at=NOW - 601)
@@ -322,6 +353,16 @@ def test_workers_that_left(shop, server):
     shop.add("sync", (), at=NOW - 125)
     [one] = found(shop, server, hooks=["sync"])
     assert (one.rule, one.text) == ("workers", "no worker is there, and actions of Python wait for up to 2 min 5 s")  # fmt: skip
+
+
+def test_nobody_is_missed_at_an_action_of_an_earlier_date(shop, server):
+    """A run from cron has two minutes for it since it was created."""
+    shop.run("DELETE FROM wp_runner_workers")
+    action = shop.add("sync", (), at=NOW - 7200)
+    created(shop, action, NOW - 119)
+    assert found(shop, server, hooks=["sync"]) == []
+    created(shop, action, NOW - 121)
+    assert [f.rule for f in found(shop, server, hooks=["sync"])] == ["workers"]
 
 
 def test_a_clock_that_went_back_hides_no_dead_worker(shop, server):
@@ -357,6 +398,7 @@ def test_protection_that_is_lost(shop, server, tmp_path):
     failed = shop.add(
         "sync", (), at=NOW - 600, status="failed", last_attempt_gmt=sql_date(NOW - 500)
     )
+    line(shop, NOW - 501, "action started via WP Cron", failed)
     line(shop, NOW - 500, "action failed via WP Cron: no callback", failed)
     assert "PHP failed 1 of sync" in found(shop, server)[0].text
     shop.run(f"DELETE FROM {shop.table('actions')}")

@@ -364,7 +364,7 @@ class _Reader:
             return None
         ours = hooks_hex(self._ours) or [""]
         old = self._was_there(seconds)
-        late = self._ask("php_due", seconds=int(seconds), old=old, ours=ours)
+        late = self._ask("php_due", seconds=int(seconds), old=old, ours=ours, limit=COUNTED)
         if not late:
             return None
         words = dict(zip(_WORDS, (f"%{name}%" for name in PHP_CONTEXTS), strict=True))

@@ -2,7 +2,7 @@
 /**
  * PHP's own runner, until nothing is due. The given hooks get a callback that records its calls;
  * answers with those calls as [id, hook, args]. `period` shortens the seconds of silence after which
- * its cleaner takes work for abandoned.
+ * its cleaner takes work for abandoned; `context` is what the runner calls itself in the log.
  */
 
 return function ( array $question ): array {
@@ -35,8 +35,9 @@ return function ( array $question ): array {
 		);
 	}
 	$processed = 0;
+	$context   = $question['context'] ?? 'Interop';
 	do {
-		$now        = ActionScheduler_QueueRunner::instance()->run( 'Interop' );
+		$now        = ActionScheduler_QueueRunner::instance()->run( $context );
 		$processed += $now;
 	} while ( $now );
 	return array(
