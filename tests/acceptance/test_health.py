@@ -294,8 +294,8 @@ def daemons(cli):
 
     yield start
     for process in started:
-        if process.poll() is None:
-            process.kill()
+        process.kill()
+        if not process.stdout.closed:  # also of one that the test killed
             process.communicate(timeout=30)
 
 
