@@ -295,7 +295,8 @@ def daemons(cli):
     yield start
     for process in started:
         process.kill()
-        process.communicate(timeout=30)  # closes the pipes of one that has ended, too
+        if not process.stdout.closed:  # also of one that the test killed
+            process.communicate(timeout=30)
 
 
 @pytest.mark.timeout(200)
