@@ -116,6 +116,10 @@ WHERE kind LIKE 'O:32:"ActionScheduler_IntervalSchedule"%'
   OR kind LIKE 'O:28:"ActionScheduler_CronSchedule"%'
 GROUP BY HEX(hook)
 
+-- name: last_line
+-- What the log says last of one action.
+SELECT message FROM {logs} WHERE action_id = :id ORDER BY log_id DESC LIMIT 1
+
 -- name: oldest
 -- The oldest rows of a hook with one status, a short range of the hook's index.
 SELECT action_id, status, scheduled_date_gmt FROM {actions}

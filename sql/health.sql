@@ -158,8 +158,8 @@ WHERE log_date_gmt > FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds)
 LIMIT 1
 
 -- name: workers
--- When each worker was seen.
-SELECT seen_at FROM {workers}
+-- When each worker was seen; one of a run from cron has no queue.
+SELECT seen_at, queue FROM {workers}
 
 -- name: unparked
 -- Actions of Python's hooks that were not parked for a minute: PHP's runner can take them.

@@ -23,11 +23,11 @@ def shop(site, server):
     return site
 
 
-def worker(site, seen: int) -> None:
+def worker(site, seen: int, queue: str = "*") -> None:
     site.run(
         "INSERT INTO wp_runner_workers (host, pid, queue, executor, version, started_at, seen_at)"
-        " VALUES ('here', 1, '', 'inline', '1', %s, %s)",
-        (sql_date(seen), sql_date(seen)),
+        " VALUES ('here', 1, %s, 'inline', '1', %s, %s)",
+        (queue, sql_date(seen), sql_date(seen)),
     )
 
 
@@ -295,6 +295,27 @@ def test_a_stopped_chain(shop, server):
     assert found(shop, server, "chains=off@hook:report", open_chains={"report": newest}) == []
 
 
+def test_a_chain_that_a_plugin_ended_is_not_stopped(shop, server):
+    """PHP's cleaner deletes what was canceled: then the last ones that ended are all there is. What
+    could not be scheduled again, and what always failed, has stopped."""
+    ended = {
+        "schedule": schedules.interval(NOW - 3600, 3600),
+        "last_attempt_gmt": sql_date(NOW - 3600),
+    }
+    action = shop.add("report", (), at=NOW - 3600, status="complete", **ended)
+    line(shop, NOW - 3600, "action complete via WP Cron", action)
+    for number in range(5):
+        failed = shop.add("fails", (), at=NOW - 3600 - number, status="failed", **ended)
+        line(shop, NOW - 3600, "action failed via WP Cron: no", failed)
+    assert [f.subject for f in found(shop, server, "failures=off")] == ["hook fails"]
+    shop.run(
+        f"UPDATE {shop.table('actions')} SET status = 'complete' WHERE action_id = %s", (failed,)
+    )
+    assert found(shop, server, "failures=off") == []
+    line(shop, NOW - 3599, "Der nächste Lauf konnte nicht geplant werden", action)
+    assert [f.subject for f in found(shop, server, "failures=off")] == ["hook report"]
+
+
 def test_a_chain_between_two_actions_is_not_stopped(shop, server):
     """PHP ends one action before it makes the next: a look in between tells nothing."""
     ended = {"schedule": schedules.interval(NOW, 3600), "status": "complete"}
@@ -342,6 +363,17 @@ def test_workers_are_silent(shop, server):
     assert (one.rule, one.severity, one.number) == ("workers", "critical", 61)
     worker(shop, NOW - 60)
     assert found(shop, server) == []
+
+
+def test_a_run_from_cron_that_was_killed_is_not_missed(shop, server):
+    """It left a sign of itself, and runs that end well leave none."""
+    shop.run("DELETE FROM wp_runner_workers")
+    worker(shop, NOW - 3000, queue="")
+    assert found(shop, server, hooks=["sync"]) == []
+    shop.add("sync", (), at=NOW - 125)
+    assert [f.rule for f in found(shop, server, hooks=["sync"])] == ["workers"]
+    worker(shop, NOW - 20, queue="")
+    assert found(shop, server, hooks=["sync"]) == []
 
 
 def test_workers_that_left(shop, server):

@@ -79,7 +79,7 @@ def worker(shop, seen: int) -> None:
     shop.site.run("DELETE FROM wp_runner_workers")
     shop.site.run(
         "INSERT INTO wp_runner_workers (host, pid, queue, executor, version, started_at, seen_at)"
-        " VALUES ('here', 1, '', 'inline', '1', %s, %s)",
+        " VALUES ('here', 1, '*', 'inline', '1', %s, %s)",
         (sql_date(seen), sql_date(seen)),
     )
 

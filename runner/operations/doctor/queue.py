@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compat.action_scheduler import FAILURE_THRESHOLD
+from compat.action_scheduler import CONTEXT, FAILURE_THRESHOLD, PHP_CONTEXTS
 from compat.site_time import epoch_of
 from runner.core.model import Status
 from runner.operations.doctor.findings import (
@@ -153,7 +153,9 @@ def stopped(patient: Patient) -> Verdict:
 def ended_chains(patient: Patient, known: Mapping[str, int] | None = None) -> dict[str, int]:
     """Hooks of chains that ended without a next action, and that nobody canceled, with their newest
     action. `known` are those found before: they are looked at however long ago they ended. PHP
-    makes the next action after it has ended the one before: in between nothing can be told."""
+    makes the next action after it has ended the one before: in between nothing can be told.
+    Canceled actions are soon deleted by PHP's cleaner, so a chain that ended well has not stopped
+    by itself."""
     found: dict[str, int] = dict(known or {})
     fresh = set()
     for status in (Status.COMPLETE, Status.FAILED):
@@ -165,20 +167,34 @@ def ended_chains(patient: Patient, known: Mapping[str, int] | None = None) -> di
     return {
         hook: newest
         for hook, newest in looked[: CHAINS * 10]
-        if hook not in fresh and not patient.ask("goes_on", hook=hook, newest=newest)
+        if hook not in fresh
+        and not patient.ask("goes_on", hook=hook, newest=newest)
+        and (_ended_oddly(patient, newest) or _always_failed(patient, hook))
     }
 
 
+def _ended_oddly(patient: Patient, action: int) -> bool:
+    """Whether the log's last line of it is no runner's: PHP says there, in the site's language,
+    that it could not schedule the next one."""
+    rows = patient.ask("last_line", id=action)
+    names = (*PHP_CONTEXTS, CONTEXT)
+    return bool(rows) and not any(name in str(rows[0]["message"]) for name in names)
+
+
 def _why(patient: Patient, hook: str) -> str:
+    if _always_failed(patient, hook):
+        return f"{hook} (its {FAILURE_THRESHOLD} oldest actions all failed)"
+    return hook
+
+
+def _always_failed(patient: Patient, hook: str) -> bool:
     """A chain ends when the oldest rows of its hook are all failed."""
     rows: list[Row] = []
     for status in Status:
         rows += patient.ask("oldest", hook=hook, status=status, limit=FAILURE_THRESHOLD)
     rows.sort(key=lambda row: str(row["scheduled_date_gmt"] or ""))
     oldest = [row["status"] for row in rows[:FAILURE_THRESHOLD]]
-    if oldest == [Status.FAILED] * FAILURE_THRESHOLD:
-        return f"{hook} (its {FAILURE_THRESHOLD} oldest actions all failed)"
-    return hook
+    return oldest == [Status.FAILED] * FAILURE_THRESHOLD
 
 
 def _counts(rows: Iterable[Row]) -> tuple[str, ...]:

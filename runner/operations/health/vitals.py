@@ -383,9 +383,14 @@ class _Reader:
 
     def _heartbeat(self) -> int | None:
         """By how much the nearest sign of a worker is off. One from the future is no newer than
-        one as far in the past: the clock went back since."""
-        seen = [epoch_of(str(row["seen_at"])) for row in self._ask("workers")]
-        return min((abs(self._now - at) for at in seen if at is not None), default=None)
+        one as far in the past: the clock went back since. A run from cron that was killed leaves
+        an old one, although the next runs do well: only daemons are missed by theirs."""
+        limit = self._limits.of("workers") or 0
+        rows = self._ask("workers")
+        off = [
+            (abs(self._now - (epoch_of(str(row["seen_at"])) or 0)), row["queue"]) for row in rows
+        ]
+        return min((age for age, queue in off if queue or age <= limit), default=None)
 
     def _harmed(self) -> list[str]:
         installed = self._site.installed
