@@ -162,11 +162,15 @@ LIMIT 1
 SELECT seen_at, queue FROM {workers}
 
 -- name: unparked
--- Actions of Python's hooks that were not parked for a minute: PHP's runner can take them.
+-- Actions of Python's hooks that were not parked for :seconds: PHP's runner can take them. Their own
+-- lines tell how old they are; without any, their ids do.
 SELECT MIN(hook) AS hook, COUNT(*) AS actions FROM (
-  SELECT hook FROM {actions}
+  SELECT hook FROM {actions} AS one
   WHERE hook IN (:hooks) AND HEX(hook) IN (:hooks_hex) AND status = 'pending'
-    AND scheduled_date_gmt < '2800-01-01' AND action_id <= :old
+    AND scheduled_date_gmt < '2800-01-01'
+    AND (action_id <= :old
+      OR (SELECT MIN(l.log_date_gmt) FROM {logs} AS l WHERE l.action_id = one.action_id)
+        <= FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds))
   LIMIT :limit
 ) AS unparked
 GROUP BY HEX(hook) ORDER BY actions DESC, hook

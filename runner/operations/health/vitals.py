@@ -428,6 +428,7 @@ class _Reader:
             "unparked",
             hooks=hooks,
             hooks_hex=hooks_hex(hooks),
+            seconds=SETTLED,
             old=self._was_there(SETTLED),
             limit=LIMIT,
         )
