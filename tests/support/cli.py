@@ -22,7 +22,8 @@ class Cli:
 
     def env(self, **extra: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
-        return kept | {"PYTHONPATH": f"{ROOT}", "PYTHONWARNINGS": "error"} | self.environ | extra
+        own = {"PYTHONPATH": f"{ROOT}", "PYTHONWARNINGS": "error", "XDG_STATE_HOME": f"{self.folder}-state"}  # fmt: skip
+        return kept | own | self.environ | extra
 
     def __call__(self, *arguments: str, timeout: float = 60, **extra: str):
         return subprocess.run(
