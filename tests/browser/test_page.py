@@ -250,7 +250,7 @@ def test_a_day_of_figures_is_drawn(person, page, wordpress):
     for hours in range(1, 20):
         wordpress.run(
             "INSERT INTO wp_runner_minutes (minute, hook, done, failed, retried, waiting) VALUES (%s, '', %s, 2, 1, 40)",
-            (sql_date(int(now) - hours * 3600), 100 + hours),
+            (sql_date(int(now) // 60 * 60 - hours * 3600), 100 + hours),
         )
     wordpress.add("nightly", (), at=int(now) + 60, schedule=schedules.interval(int(now) + 60, 3600))
     visitor = person()
