@@ -8,6 +8,7 @@ import statistics
 import time
 
 from bench.page import fill_site
+from support.measure import statements_sent
 from support.page import connected
 from support.site import SiteDatabase
 
@@ -15,7 +16,6 @@ from runner.core.thresholds import Thresholds
 from runner.operations.figures import Figures
 from runner.operations.health.watch import Plan, look
 from runner.operations.metrics import exposition
-from runner.storage import db
 from web import charts
 
 HOOKS, DAYS = 100, 7
@@ -77,17 +77,8 @@ def _chart(figures: Figures) -> str:
 
 def _timed(do) -> dict:
     """The median of so many rounds in milliseconds, and the statements of one."""
-    asked, real = [], db.run
-
-    def spy(driver, connection, statements, **options):
-        asked.extend(statements)
-        return real(driver, connection, statements, **options)
-
-    db.run = spy
-    try:
+    with statements_sent() as asked:
         do()
-    finally:
-        db.run = real
     took = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

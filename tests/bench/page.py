@@ -16,11 +16,11 @@ from typing import Self
 from support.browser import serving
 from support.cli import Cli
 from support.fill import fill
+from support.measure import statements_sent
 from support.page import account, connected, make_page
 from support.site import SiteDatabase
 
 from runner.operations.minutes import Minutes
-from runner.storage import db
 
 HOOKS = tuple(f"wc_hook_{number}" for number in range(40))
 LOGS = ("action created", "action started via WP Cron", "action complete via WP Cron")
@@ -112,13 +112,6 @@ def _views(site) -> list[dict]:
     page = make_page(site, is_open=True)
     desk, client = page.extensions["desk"], page.test_client()
     desk.rates.burst = 1e9
-    asked = []
-    real = db.run
-
-    def spy(driver, connection, statements, **options):
-        asked.extend(statements)
-        return real(driver, connection, statements, **options)
-
     ids = {
         "waits": site.run(
             "SELECT MAX(action_id) FROM wp_actionscheduler_actions WHERE hook = 'shop_later'"
@@ -128,11 +121,8 @@ def _views(site) -> list[dict]:
         )[0][0],
     }
     client.get("/pauses")
-    db.run = spy
-    try:
+    with statements_sent() as asked:
         return [_view(client, desk, path.format(**ids), asked) for path in VIEWS]
-    finally:
-        db.run = real
 
 
 def _view(client, desk, path: str, asked: list) -> dict:

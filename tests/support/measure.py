@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+from runner.storage import db
+
 
 def rows_read(database) -> int:
     """Rows that this connection has read through indexes so far."""
     names = "'Handler_read_key', 'Handler_read_next', 'Handler_read_prev'"
     rows = database.query(f"SHOW SESSION STATUS WHERE Variable_name IN ({names})")
     return sum(int(row["Value"]) for row in rows)
+
+
+@contextmanager
+def statements_sent():
+    """A list that gets every statement that goes to a database meanwhile."""
+    sent, real = [], db.run
+
+    def spy(driver, connection, statements, **options):
+        sent.extend(statements)
+        return real(driver, connection, statements, **options)
+
+    db.run = spy
+    try:
+        yield sent
+    finally:
+        db.run = real
 
 
 def locks_held(server) -> int:
