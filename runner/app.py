@@ -194,7 +194,7 @@ class _Filters(TypedDict):
 def _take_again(database: Database, lock: str) -> None:
     """A named lock goes with its connection. Whoever took it meanwhile keeps it: what is claimed
     here stays fenced by the claim."""
-    database.send(Queries("site.sql", "mysql", {})["take_lock_again"], {"lock": lock})
+    database.send(Queries("site.sql", "mysql", {})["take_lock"], {"lock": lock, "seconds": 0})
 
 
 def _group_ids(

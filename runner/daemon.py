@@ -161,7 +161,9 @@ class Daemon:
             raise self._failures[0]
         return _sum(self._summaries)
 
-    def _mind(self, threads: Sequence[threading.Thread], each: Callable[[], object] = bool) -> None:
+    def _mind(
+        self, threads: Sequence[threading.Thread], each: Callable[[], object] | None = None
+    ) -> None:
         """Waits for the workers, and calls `each` now and then; after a signal for as long as
         `grace` allows."""
         clock, grace, deadline = self._app.clock, self._settings.grace, 0.0
@@ -169,7 +171,8 @@ class Daemon:
             for thread in threads:
                 thread.join(TICK / len(threads))
             self._watch.alive()
-            each()
+            if each:
+                each()
             self._beat = clock.monotonic()
             if self._stop.asked and not deadline:
                 deadline = clock.monotonic() + grace
@@ -190,7 +193,8 @@ class Daemon:
 
     def _minutely(self) -> Iterator[tuple[int, str, Callable[[], object]]]:
         yield MARGIN, "record figures", self._record
-        health, trouble = watch_of(self._app, self._settings, self._trouble), Once(self._watch.tell)
+        hooks, trouble = self._app.handlers.hooks, Once(self._watch.tell)
+        health = watch_of(self._app, self._settings, hooks, self._trouble)
         yield LOOK, "look after health", lambda: watch_over(health, trouble)
 
     def _clean(self) -> None:

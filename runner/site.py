@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from runner.core.installed import Installed
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runner.storage.db import Database, Row
 
 
@@ -86,6 +89,11 @@ class Site:
     migrated: bool = False
     null_dates: bool = True
     installed: Installed | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: its address, without the scheme."""
+        return self.url.partition("://")[2].rstrip("/") or self.database or "this site"
 
 
 def check_prefix(prefix: str) -> Tables:
@@ -240,6 +248,22 @@ def lock_name(database: Database, site: Site, what: str) -> str:
     hold several sites."""
     place = f"{database.driver.home}\0{site.tables.prefix}"
     return f"runner:{what}:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
+
+
+@contextmanager
+def alone(database: Database, site: Site, what: str, seconds: int = 0) -> Iterator[bool]:
+    """Whether nobody else does this to the site meanwhile, or has ended within so many seconds. A
+    SQLite file is locked by each of its writes, and has one daemon."""
+    if database.dialect != "mysql":
+        yield True
+        return
+    queries, lock = Queries("site.sql", "mysql", {}), lock_name(database, site, what)
+    taken = database.query(queries["take_lock"], lock=lock, seconds=seconds)[0]["taken"]
+    try:
+        yield bool(taken)
+    finally:
+        if taken:
+            database.try_query(queries["give_lock"], lock=lock)
 
 
 def action_queries(site: Site, dialect: str, *, parked: bool = False) -> Queries:

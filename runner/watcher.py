@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from runner.alerts.configured import channels, pulse
@@ -12,21 +13,20 @@ from runner.operations.health.lost import Lost, state_folder
 from runner.operations.health.watch import Plan, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from runner.app import App
     from runner.config import Settings
     from runner.site import Site
     from runner.storage.db import Database
 
-from contextlib import contextmanager
 
-
-def plan_of(app: App, settings: Settings) -> Plan:
-    """What the settings say. Raises ConfigError for channels that cannot be."""
+def plan_of(app: App, settings: Settings, hooks: Sequence[str]) -> Plan:
+    """What the settings say; `hooks` have a handler here. Raises ConfigError for channels that
+    cannot be."""
     return Plan(
         Thresholds(settings.thresholds),
-        hooks=[*app.handlers.hooks],
+        hooks=hooks,
         mode=settings.mode,
         folder=app.connection.mu_plugins,
         channels=channels(settings),
@@ -38,11 +38,13 @@ def plan_of(app: App, settings: Settings) -> Plan:
     )
 
 
-def watch_of(app: App, settings: Settings, tell: Callable[[str], object]) -> Watch:
+def watch_of(
+    app: App, settings: Settings, hooks: Sequence[str], tell: Callable[[str], object]
+) -> Watch:
     """Who looks and tells; `tell` hears what goes wrong with that."""
     place = f"{app.connection.dsn.place()}\0{app.connection.prefix}"
     lost = Lost(state_folder(settings.state_dir, os.environ), place)
-    return Watch(lambda: _looking(app), plan_of(app, settings), lost, tell)
+    return Watch(lambda: _looking(app), plan_of(app, settings, hooks), lost, tell)
 
 
 @contextmanager

@@ -1,22 +1,6 @@
 -- Alerts, what is sent of them, and silences. Times are UTC by the database's clock; what lies in
 -- the future was written before the clock went back.
 
--- name: alone
--- One runner judges at a time; the others leave it to that one, after :seconds.
-SELECT GET_LOCK(:lock, :seconds) AS taken
-
--- name: alone@sqlite
--- A file has one daemon.
-SELECT 1 AS taken
-
--- name: not_alone
--- Done.
-SELECT RELEASE_LOCK(:lock) AS given
-
--- name: not_alone@sqlite
--- Nothing was taken.
-SELECT 1 AS given
-
 -- name: look
 -- When this machine looked last.
 SELECT boot, at, ticks, held FROM {looks} WHERE host = :host

@@ -36,11 +36,3 @@ WHERE table_schema = DATABASE() AND table_name IN (:names)
 -- name: own_tables@sqlite
 -- The same for SQLite.
 SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (:names)
-
--- name: lock_migration
--- One migrates at a time: 1 taken, 0 held by another for :seconds.
-SELECT GET_LOCK(:lock, :seconds) AS taken
-
--- name: unlock_migration
--- Others may look now.
-SELECT RELEASE_LOCK(:lock) AS released

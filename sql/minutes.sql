@@ -35,22 +35,6 @@ DELETE FROM {minutes} WHERE minute < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds) 
 -- The same for SQLite, which deletes all at once.
 DELETE FROM {minutes} WHERE minute < FROM_UNIXTIME(UNIX_TIMESTAMP() - :seconds) AND :limit > 0
 
--- name: alone
--- Several daemons: one writes at a time, the others have nothing to do.
-SELECT GET_LOCK(:lock, 0) AS taken
-
--- name: alone@sqlite
--- A file has one daemon.
-SELECT 1 AS taken
-
--- name: not_alone
--- Done.
-SELECT RELEASE_LOCK(:lock) AS given
-
--- name: not_alone@sqlite
--- Nothing was taken.
-SELECT 1 AS given
-
 -- name: last_census
 -- When it was taken, and what it cost.
 SELECT MAX(taken_at) AS taken_at, MAX(cost_ms) AS cost_ms, UNIX_TIMESTAMP() AS now FROM {census}

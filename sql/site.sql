@@ -78,9 +78,13 @@ WHERE option_name IN ('cron', 'timezone_string', 'gmt_offset', 'siteurl',
 SELECT 'lock' AS kind, '' AS name, '' AS item,
   CONVERT(GET_LOCK(:lock, 0) USING utf8mb4) COLLATE utf8mb4_bin AS value
 
--- name: take_lock_again
--- After a lost connection the lock is lost with it.
-SELECT GET_LOCK(:lock, 0) AS taken
+-- name: take_lock
+-- 1 taken, 0 held by another for :seconds.
+SELECT GET_LOCK(:lock, :seconds) AS taken
+
+-- name: give_lock
+-- Others may have it now.
+SELECT RELEASE_LOCK(:lock) AS given
 
 -- name: caller_session
 -- What a caller's connection is: its database, and the modes that it will get back.

@@ -39,9 +39,7 @@ def counts() -> Rail:
 
 
 def frame() -> Frame:
-    url = site().url
-    name = url.partition("://")[2].rstrip("/") or site().database or "this site"
-    return Frame(counts(), name, _notice(), g.visitor, "live" in g)
+    return Frame(counts(), site().name, _notice(), g.visitor, "live" in g)
 
 
 def notice(response: Response, text: str, kind: str) -> None:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import printable
-from runner.cli.options import load_handlers, resolved, settings_options, site_app
-from runner.core.errors import HandlerError
+from runner.cli.options import known_hooks, resolved, settings_options, site_app
 from runner.operations.doctor import Patient, Severity, examine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from runner.config import Resolved
     from runner.operations.doctor import Finding
 
 EPILOG = """\b
@@ -54,7 +52,7 @@ _COLORS = {
 def command(*, as_json: bool, fail_on: str, **flags: Any) -> int:
     """Look for what is wrong or slow, and say what to do: site, database, queue, runner."""
     found = resolved(flags)
-    hooks, trouble = _hooks(found)
+    hooks, trouble = known_hooks(found)
     app = site_app(flags)
     with app.connected() as (database, tables):
         findings = examine(
@@ -76,14 +74,6 @@ def command(*, as_json: bool, fail_on: str, **flags: Any) -> int:
             click.echo(line)
     worst = max(_ORDER.index(finding.verdict.severity) for finding in findings)
     return int(worst >= _ORDER.index(Severity(fail_on)))
-
-
-def _hooks(found: Resolved) -> tuple[list[str], str]:
-    """The hooks with a handler; or why there are none to be had."""
-    try:
-        return list(load_handlers(found, required=False)[0].hooks), ""
-    except HandlerError as error:
-        return [], str(error)
 
 
 def _object(findings: Sequence[Finding]) -> dict[str, Any]:

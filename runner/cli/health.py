@@ -10,18 +10,18 @@ import click
 
 from runner.chores import Once, record
 from runner.cli import complain, printable
-from runner.cli.options import load_handlers, make_app, resolved, settings_options
+from runner.cli.options import known_hooks, resolved, settings_options, site_app
 from runner.cli.sites import look_all
-from runner.core.errors import DatabaseError, HandlerError, SiteError
+from runner.core.errors import DatabaseError, SiteError
 from runner.core.findings import State
 from runner.operations.health.watch import look, unreachable
 from runner.watcher import plan_of, watch_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from runner.app import App
-    from runner.config import Resolved, Settings
+    from runner.config import Settings
     from runner.operations.health.watch import Look
 
 EPILOG = """\b
@@ -71,8 +71,11 @@ def command(*, send: bool, as_json: bool, quiet: bool, fail_on: str, **flags: An
     found = resolved(flags)
     if found.several:
         return look_all(found, as_json=as_json)
-    app = _app(found)
-    seen = _send(app, found.settings) if send else _look(app, found.settings)
+    hooks, trouble = known_hooks(found)
+    if trouble:
+        complain(f"{trouble}: looking without knowing which hooks are Python's")
+    app = site_app(flags)
+    seen = _send(app, found.settings, hooks) if send else _look(app, found.settings, hooks)
     if as_json:
         click.echo(json.dumps(_object(seen, found.settings)))
     elif not quiet:
@@ -81,26 +84,8 @@ def command(*, send: bool, as_json: bool, quiet: bool, fail_on: str, **flags: An
     return int(_ORDER.index(seen.state) >= _ORDER.index(State(fail_on)))
 
 
-def _app(found: Resolved) -> App:
-    """The app, with the handlers that can be loaded: a broken one is no reason not to look."""
-    try:
-        load_handlers(found, required=False)
-    except HandlerError as error:
-        complain(f"{error}: looking without knowing which hooks are Python's")
-        app = make_app(_without_handlers(found), required=False)
-    else:
-        app = make_app(found, required=False)
-    return app
-
-
-def _without_handlers(found: Resolved) -> Resolved:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(found, settings=replace(found.settings, handlers=()))
-
-
-def _look(app: App, settings: Settings) -> Look:
-    plan = plan_of(app, settings)
+def _look(app: App, settings: Settings, hooks: Sequence[str]) -> Look:
+    plan = plan_of(app, settings, hooks)
     try:
         with app.open() as (database, site):
             database.patience = 0.0
@@ -109,9 +94,9 @@ def _look(app: App, settings: Settings) -> Look:
         return unreachable(error, plan)
 
 
-def _send(app: App, settings: Settings) -> Look:
+def _send(app: App, settings: Settings, hooks: Sequence[str]) -> Look:
     record(app, settings.keep_minutes, Once(complain))
-    watch = watch_of(app, settings, complain)
+    watch = watch_of(app, settings, hooks, complain)
     seen = watch.once()
     watch.join(WAIT)
     return seen

@@ -11,7 +11,7 @@ import click
 
 from runner.app import App
 from runner.config import Resolved, definitions, find, job_hooks, resolve, working_folder
-from runner.core.errors import ConfigError, UsageError
+from runner.core.errors import ConfigError, HandlerError, UsageError
 from runner.handlers import Handlers, loading
 
 if TYPE_CHECKING:
@@ -115,6 +115,14 @@ def load_handlers(found: Resolved, *, required: bool) -> tuple[Handlers, list[st
     if required and not loaded:
         raise ConfigError(f"no hook is registered in {', '.join(names)}: nothing could be run")
     return loaded, names
+
+
+def known_hooks(found: Resolved) -> tuple[list[str], str]:
+    """The hooks with a handler; or why there are none to be had, for who looks all the same."""
+    try:
+        return list(load_handlers(found, required=False)[0].hooks), ""
+    except HandlerError as error:
+        return [], str(error)
 
 
 def finite(_context: click.Context, _option: click.Parameter, value: float) -> float:

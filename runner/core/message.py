@@ -82,10 +82,6 @@ class Message:
             self.lines, key=lambda line: (line.state == RESOLVED, order.get(line.severity, 2))
         )
 
-    @property
-    def is_resolved(self) -> bool:
-        return all(line.state == RESOLVED for line in self.lines)
-
     def title(self, template: str = TITLE) -> str:
         """One line, as the template says (its keys are KEYS)."""
         line, count = self.worst, len(self.lines) + self.more
@@ -93,14 +89,13 @@ class Message:
         values = {
             "site": self.site,
             "url": self.url,
-            "state": line.label if line.state in {RESOLVED, TEST} else line.severity,
+            "state": (line.label if line.state in {RESOLVED, TEST} else line.severity).upper(),
             "severity": line.severity,
             "rule": line.rule,
             "subject": line.subject,
             "text": text,
             "count": count,
         }
-        values["state"] = str(values["state"]).upper()
         return one_line(template.format_map(values))[:LONGEST]
 
     def text(self) -> str:

@@ -7,10 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.core.pauses import GROUP, HOOK
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-HOOK, GROUP = "hook", "group"
 KINDS = (HOOK, GROUP)
 
 LARGEST = 1_000_000_000

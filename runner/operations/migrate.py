@@ -7,16 +7,15 @@ recorded when all of it is there. WordPress's tables are never touched.
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from runner.core.errors import Busy, DatabaseError, Denied, SiteError
-from runner.site import OWN_TABLES, identifiers, lock_name, newer_tables
+from runner.site import OWN_TABLES, alone, identifiers, newer_tables
 from runner.storage.queries import Queries, folder, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from runner.site import Site
     from runner.storage.db import Database, Row
@@ -54,12 +53,14 @@ class Migrate:
         self._facts = identifiers(site, database.dialect)
         self._queries = Queries("migrate.sql", database.dialect, self._facts)
         self._tables = {table: site.tables.own(table) for table in OWN_TABLES}
-        self._lock = lock_name(database, site, "migrate")
+        self._site = site
 
     def run(self) -> list[str]:
         """Runs what is pending; returns the names. Raises SiteError, before anything is done, for
         tables of a newer runner and for a file that was changed after it ran."""
-        with self._alone():
+        with alone(self._database, self._site, "migrate", LOCK_PATIENCE) as taken:
+            if not taken:
+                raise Busy("another `runner migrate` is at work on this site: try again")
             pending = self._pending()
             for statement in self._statements(pending):
                 self._execute(statement)
@@ -106,20 +107,6 @@ class Migrate:
                 "the account may not create the runner's tables: grant it CREATE, or let somebody"
                 f" who may run what `runner migrate --print` prints ({error})"
             ) from error
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Holds the migrations' lock. A SQLite file is locked by each of its writes."""
-        if self._database.dialect != "mysql":
-            yield
-            return
-        lock = {"lock": self._lock, "seconds": LOCK_PATIENCE}
-        if not self._database.query(self._queries["lock_migration"], **lock)[0]["taken"]:
-            raise Busy("another `runner migrate` is at work on this site: try again")
-        try:
-            yield
-        finally:
-            self._database.try_query(self._queries["unlock_migration"], lock=self._lock)
 
 
 def _checked(applied: Sequence[Row], migrations: Sequence[Migration]) -> Mapping[int, str]:

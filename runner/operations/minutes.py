@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from compat.site_time import epoch_of, sql_date
-from runner.site import identifiers, lock_name
+from runner.site import alone, identifiers
 from runner.storage.queries import Queries
 
 if TYPE_CHECKING:
@@ -75,24 +75,22 @@ class Minutes:
 
     def __init__(self, database: Database, site: Site) -> None:
         self._database = database
+        self._site = site
         self._queries = Queries(
             "minutes.sql", database.dialect, identifiers(site, database.dialect)
         )
-        self._lock = lock_name(database, site, "minutes")
 
     def record(self, keep: int) -> int:
         """Writes what is missing and takes the census when its time has come; returns how many
         minutes were written, 0 where another daemon is at it. Minutes older than `keep` seconds
         go."""
-        if not self._database.query(self._queries["alone"], lock=self._lock)[0]["taken"]:
-            return 0
-        try:
+        with alone(self._database, self._site, "minutes") as taken:
+            if not taken:
+                return 0
             counted = self._census()
             written = self._write_missing(counted)
             self._database.write(self._queries["prune"], seconds=keep, limit=_PRUNED)
             return written
-        finally:
-            self._database.try_query(self._queries["not_alone"], lock=self._lock)
 
     def _write_missing(self, counted: dict[str, int] | None) -> int:
         told = self._database.query(self._queries["clock"])[0]

@@ -11,6 +11,7 @@ from compat.site_time import epoch_of, sql_date
 from runner.operations.chains import chains
 from runner.operations.figures import Figures
 from runner.operations.minutes import Minutes
+from runner.site import lock_name
 
 NOW = epoch_of("2026-11-23 06:05:04")
 MINUTE = epoch_of("2026-11-23 06:04:00")
@@ -115,8 +116,7 @@ def test_a_clock_that_went_back_ends_no_record(shop, server):
 def test_two_daemons_write_one_minute(shop, server):
     """Whoever comes second has nothing to do."""
     database, found = connected(shop)
-    first = Minutes(database, found)
-    lock = first._lock
+    lock = lock_name(database, found, "minutes")
     database.query("SELECT GET_LOCK(:lock, 0) AS taken", lock=lock)
     with server.frozen(NOW):
         assert record(shop) == 0

@@ -55,7 +55,7 @@ def shop(site, server, clock, tmp_path, monkeypatch):
             alert_cooldown=cooldown, thresholds=parse(thresholds),
         )  # fmt: skip
         app = App(Connection(dsn or site.dsn, site.prefix), handlers_for("ours"), clock=clock)
-        return watch_of(app, settings, said.append)
+        return watch_of(app, settings, app.handlers.hooks, said.append)
 
     def look(at: int, ticks: float | None = None, **options):
         clock.now = 1000.0 + (at if ticks is None else ticks)

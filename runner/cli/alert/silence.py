@@ -12,7 +12,8 @@ from runner.cli.actor import actor_name, actor_option
 from runner.cli.moments import moment, span
 from runner.cli.options import settings_options, site_app
 from runner.core.errors import UsageError
-from runner.core.thresholds import GROUP, HOOK, RULES
+from runner.core.pauses import GROUP, HOOK
+from runner.core.thresholds import RULES
 from runner.operations.actions import Actions
 from runner.operations.health.alerts import Alerts
 from runner.operations.manage import Actor, Manage, silenced

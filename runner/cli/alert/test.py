@@ -14,7 +14,7 @@ from runner.cli.options import make_app, resolved, settings_options
 from runner.core.errors import ConfigError, UsageError
 from runner.core.message import TEST, Line, Message, SendError
 from runner.core.redact import redact_text
-from runner.operations.health.alerts import addressee, name_of
+from runner.operations.health.alerts import addressee
 
 if TYPE_CHECKING:
     from runner.core.message import Channel
@@ -40,7 +40,7 @@ def command(*, channel: str | None, **flags: Any) -> int:
         to = addressee(database, site)
     line = Line(TEST, "test", "warning", "", "a test: alerts of this site arrive here", "", 0)
     link = found.settings.web_url
-    message = Message(uuid.uuid4().hex, name_of(site), site.url, link, (line,), to=to)
+    message = Message(uuid.uuid4().hex, site.name, site.url, link, (line,), to=to)
     taken = [_try(each, message) for each in tried]
     return int(not all(taken))
 

@@ -29,15 +29,23 @@ ALIVE = 3600
 """Seconds since PHP's runner wrote a line, up to which it is surely switched on."""
 
 
+LINES = dict(
+    zip(
+        ("first", "second", "third", "ours"),
+        (f"%{name}%" for name in (*PHP_CONTEXTS, CONTEXT)),
+        strict=True,
+    )
+)
+"""How lines of the log by PHP's runners are told, and those by ours: parameters of LIKE."""
+
+
 def _scheduled(patient: Patient) -> bool:
     return f'"{RUN_QUEUE_EVENT}"' in patient.options.get("cron", "")
 
 
 def seen_at(patient: Patient) -> str | None:
     """When PHP's runner last wrote a line (UTC), None when it wrote none lately."""
-    first, second, third, ours = (f"%{name}%" for name in (*PHP_CONTEXTS, CONTEXT))
-    rows = patient.ask("php_seen", first=first, second=second, third=third, ours=ours, limit=LIMIT)
-    seen = rows[0]["seen"]
+    seen = patient.ask("php_seen", limit=LIMIT, **LINES)[0]["seen"]
     return None if seen is None else str(seen)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from compat.action_scheduler import CONTEXT, PHP_CONTEXTS, PLUGIN_FACTS
+from compat.action_scheduler import PLUGIN_FACTS
 from runner.operations.doctor.findings import (
     LIMIT,
     by_hook,
@@ -17,6 +17,7 @@ from runner.operations.doctor.findings import (
     unknown,
     warning,
 )
+from runner.operations.doctor.php import LINES
 from runner.operations.plugin import Plugin, PluginError, by_hand
 from runner.operations.trigger import Trigger
 from runner.storage.queries import hooks_hex
@@ -55,11 +56,9 @@ def protection(patient: Patient) -> Verdict:
     if patient.installed is None or patient.installed.problem:
         return info("none", "Nothing is parked for Python here, so nothing protects its actions.")
     hooks = sorted(patient.installed.hooks)
-    words = {f"{n}": f"%{name}%" for n, name in zip(_WORDS, PHP_CONTEXTS, strict=True)}
     since = patient.installed.installed_at
     failed = patient.ask(
-        "failed_by_php", hooks_hex=hooks_hex(hooks), ours=f"%{CONTEXT}%", since=since, limit=LIMIT,
-        **words,
+        "failed_by_php", hooks_hex=hooks_hex(hooks), since=since, limit=LIMIT, **LINES,
     )  # fmt: skip
     if failed:
         return error(
@@ -79,9 +78,6 @@ def protection(patient: Patient) -> Verdict:
             by_hook(open_),
         )
     return ok(0, "Actions of Python's hooks that PHP's runner could take.")
-
-
-_WORDS = ("first", "second", "third")
 
 
 @check("plugin", server=True)

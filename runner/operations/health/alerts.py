@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from compat.site_time import epoch_of, sql_date
@@ -116,7 +116,7 @@ class Alerts:
     ) -> None:
         """Writes what was found, and makes messages of what people have not heard. Alerts of
         `undecided` rules stay as they are; on `hold` none is raised and none resolved."""
-        found = {_cut(f).key: _cut(f) for f in findings}
+        found = {finding.key: finding for finding in map(_cut, findings)}
 
         def unit(tx: Transaction) -> None:
             rows = {_key_of(row): row for row in tx.query(self._queries["open"])}
@@ -230,11 +230,15 @@ class Alerts:
     def _tell(self, tx: Transaction, telling: Telling) -> None:
         untold = tx.query(self._queries["untold"], cooldown=telling.cooldown, limit=MOST)
         silences = _silences(tx.query(self._queries["silences"]))
-        quiet = [r for r in untold if any(s.covers(r["rule"], r["subject"]) for s in silences)]
-        unheard = [r["id"] for r in untold if r["resolved_at"] and (r in quiet and not r["told"])]
+        unheard, wanted = [], []
+        for row in untold:
+            quiet = any(silence.covers(row["rule"], row["subject"]) for silence in silences)
+            if not quiet or (row["told"] and row["resolved_at"]):
+                wanted.append(row)
+            elif row["resolved_at"]:
+                unheard.append(row["id"])
         if unheard:
             tx.later(self._queries["never_tell"], ids=unheard)
-        wanted = [r for r in untold if r not in quiet or (r["told"] and r["resolved_at"])]
         if wanted and self._may_tell(tx, telling.most):
             self._send(tx, wanted, telling)
 
@@ -249,7 +253,7 @@ class Alerts:
         tag = uuid.uuid4().hex
         message = Message(
             tag,
-            name_of(self._site),
+            self._site.name,
             self._site.url,
             telling.link,
             tuple(lines[:LINES]),
@@ -274,19 +278,9 @@ def addressee(database: Database, site: Site) -> str:
     return str(rows[0]["address"]) if rows else ""
 
 
-def name_of(site: Site) -> str:
-    """What people call the site."""
-    return site.url.partition("://")[2].rstrip("/") or site.database or "this site"
-
-
 def _cut(finding: Finding) -> Finding:
     """Texts from the database are as long as somebody liked."""
-    if len(finding.subject) <= _LONGEST_SUBJECT:
-        return finding
-    return Finding(
-        finding.rule, finding.severity, finding.text, finding.advice,
-        finding.subject[:_LONGEST_SUBJECT], finding.number, finding.facts,
-    )  # fmt: skip
+    return replace(finding, subject=finding.subject[:_LONGEST_SUBJECT])
 
 
 def _columns(finding: Finding) -> dict[str, object]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from runner.core.durations import duration
 from runner.core.findings import Finding, Judged, Severity, State
-from runner.core.thresholds import GROUP, HOOK, KNOWN, RULES
-from runner.operations.health.vitals import OVERDUE
+from runner.core.pauses import GROUP, HOOK
+from runner.core.thresholds import KNOWN, RULES
+from runner.operations.rail import LATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,7 +94,7 @@ def _overdue(vitals: Vitals, limits: Thresholds) -> Iterable[Finding]:
         overdue = sum(row.overdue for row in waiting)
         behind = sum(row.late for row in waiting)
         if most is not None and overdue > most:
-            yield _backed_up(vitals, scope, CRITICAL, overdue, OVERDUE)
+            yield _backed_up(vitals, scope, CRITICAL, overdue, LATE)
         elif late is not None and behind > late:
             yield _backed_up(vitals, scope, WARNING, behind, limits.number("late.seconds"))
 

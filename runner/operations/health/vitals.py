@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from compat.action_scheduler import CONTEXT, PHP_CONTEXTS
 from compat.site_time import epoch_of, sql_date
 from runner.core.errors import DatabaseError, DatabaseGone
-from runner.core.pauses import EVERYTHING
-from runner.core.thresholds import GROUP, HOOK
+from runner.core.pauses import EVERYTHING, GROUP, HOOK
 from runner.operations.doctor import Patient
-from runner.operations.doctor.php import seen_at
+from runner.operations.doctor.php import LINES, seen_at
 from runner.operations.doctor.queue import ended_chains
 from runner.operations.pauses import Pauses
 from runner.operations.plugin import Plugin, PluginError
+from runner.operations.rail import LATE
 from runner.site import identifiers
 from runner.storage.queries import Queries, hooks_hex
 
@@ -35,9 +34,6 @@ LIMIT = 10_000
 COUNTED = 2_000
 """Overdue actions that are counted, if no threshold is higher: what there is beyond changes
 nothing."""
-
-OVERDUE = 60
-"""Seconds after which a due action counts as overdue: a run from cron comes each minute."""
 
 SETTLED = 60
 """Seconds within which an action that PHP created is parked."""
@@ -97,9 +93,8 @@ class Vitals:
     of chains to their newest action; `grown` is what waited by the minute, (epoch seconds,
     actions), by scope; `heartbeat` is how many seconds ago a worker was seen, None where there is
     none; `php_late` is an action of PHP's that waits too long, when PHP itself was silent as long;
-    `harmed` are hooks whose actions PHP can take or has failed; `paused` says that nothing may
-    begin; `unknown` maps rules to why nothing can be told; `unasked` to why they do not matter
-    here."""
+    `harmed` are hooks whose actions PHP can take or has failed; `unknown` maps rules to why nothing
+    can be told; `unasked` to why they do not matter here."""
 
     now: int
     ours: frozenset[str]
@@ -114,7 +109,6 @@ class Vitals:
     php_late: Row | None = None
     heartbeat: int | None = None
     harmed: Sequence[str] = ()
-    paused: bool = False
     unknown: Mapping[str, str] = field(default_factory=dict)
     unasked: Mapping[str, str] = field(default_factory=dict)
     ticks: float = 0.0
@@ -165,7 +159,6 @@ class _Reader:
             now=self._now,
             ticks=ticks,
             ours=self._ours,
-            paused=everything,
             groups_of=self._try("groups", self._hooks_by_group, {}) if own else {},
             counted_to=self._counted_to,
             waiting={} if everything else self._try("overdue", self._waiting, {}),
@@ -252,9 +245,9 @@ class _Reader:
         text = self._queries["waiting"].replace("/*branches*/", branches)
         rows = self._database.query(
             text.replace("/*which*/", " ".join(self._queries[name] for name in conditions)),
-            overdue=OVERDUE,
+            overdue=LATE,
             late=late,
-            old=self._was_there(OVERDUE),
+            old=self._was_there(LATE),
             older=self._was_there(late),
             limit=self._counted_to,
             but_hooks=hooks_hex(but[HOOK]),
@@ -367,8 +360,7 @@ class _Reader:
         late = self._ask("php_due", seconds=int(seconds), old=old, ours=ours, limit=COUNTED)
         if not late:
             return None
-        words = dict(zip(_WORDS, (f"%{name}%" for name in PHP_CONTEXTS), strict=True))
-        if self._ask("php_ran", seconds=int(seconds), ours=f"%{CONTEXT}%", **words):
+        if self._ask("php_ran", seconds=int(seconds), **LINES):
             return None
         return {**late[0], "seen": seen_at(self._patient)}
 
@@ -415,10 +407,9 @@ class _Reader:
         rows = self._patient.ask(
             "failed_by_php",
             hooks_hex=hooks_hex(sorted(self._ours)),
-            ours=f"%{CONTEXT}%",
             since=max(installed_at, self._now - HOUR),
             limit=LIMIT,
-            **dict(zip(_WORDS, (f"%{name}%" for name in PHP_CONTEXTS), strict=True)),
+            **LINES,
         )
         return [f"PHP failed {row['actions']} of {row['hook']}" for row in rows]
 
@@ -440,7 +431,5 @@ _ONLY = {HOOK: "of_hook", GROUP: "of_groups"}
 
 _BUT = {HOOK: "but_hooks", GROUP: "but_groups"}
 """The condition for what does not count there."""
-
-_WORDS = ("first", "second", "third")
 
 _UNRECORDED = "no minutes are recorded: the daemon writes them, and `runner health --send` does"

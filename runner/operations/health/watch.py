@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runner.core.durations import duration
@@ -13,14 +13,13 @@ from runner.core.errors import ConfigError, DatabaseError, DatabaseGone, RunnerE
 from runner.core.findings import Finding, Judged, Severity, State
 from runner.core.message import RAISED, STILL, Line, Message
 from runner.core.redact import redact_text
-from runner.operations.health.alerts import Alerts, Telling, addressee, name_of
+from runner.operations.health.alerts import Alerts, Telling, addressee
 from runner.operations.health.looks import Looks
 from runner.operations.health.lost import Memory
 from runner.operations.health.outbox import Outbox
 from runner.operations.health.rules import findings, judge, worst
 from runner.operations.health.vitals import Setting, vitals
-from runner.site import identifiers, lock_name
-from runner.storage.queries import Queries
+from runner.site import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +85,7 @@ def look(database: Database, site: Site, plan: Plan) -> Look:
     seen = vitals(database, site, setting)
     answered = Judged("database", State.OK, "it answers")
     judged = [*judge(seen, plan.thresholds), answered]
-    return Look(judged, name_of(site), seen.now, ticks=seen.ticks)
+    return Look(judged, site.name, seen.now, ticks=seen.ticks)
 
 
 def unreachable(error: RunnerError, plan: Plan) -> Look:
@@ -95,7 +94,7 @@ def unreachable(error: RunnerError, plan: Plan) -> Look:
         return Look([Judged("database", State.OFF, "switched off")])
     what = "database is out of reach" if isinstance(error, DatabaseGone) else "site cannot be read"
     text = f"the {what}: {redact_text(str(error))}"
-    found = Finding(_LOST.rule, _LOST.severity, text, _LOST.advice)
+    found = replace(_LOST, text=text)
     return Look([Judged("database", State.CRITICAL, text, (found,))])
 
 
@@ -141,25 +140,25 @@ class Watch:
         if not site.migrated:
             raise ConfigError("alerts need the runner's own tables: run `runner migrate`")
         seen = look(database, site, self._plan)
-        queries = Queries("alerts.sql", database.dialect, identifiers(site, database.dialect))
-        lock = lock_name(database, site, "health")
         wait = AFTER_OUTAGE if self._lost.read().since else 0
-        if not database.query(queries["alone"], lock=lock, seconds=wait)[0]["taken"]:
-            return Look(seen.judged, seen.site, seen.now, alone=False)
-        try:
-            names = [channel.name for channel in self._plan.channels]
-            looks = Looks(database, site, self._plan.host)
-            held = looks.begin(seen.now, self._plan.thresholds, names, ticks=seen.ticks)
-            to = addressee(database, site) if names else ""
-            plan = self._plan
-            telling = Telling(names, plan.most, plan.cooldown, plan.link, to)
-            alerts = Alerts(database, site)
-            self._found_again(alerts, site, telling)
-            undecided = [j.rule for j in seen.judged if j.state is State.UNKNOWN]
-            alerts.update(findings(seen.judged), telling, undecided=undecided, hold=held)
-        finally:
-            database.try_query(queries["not_alone"], lock=lock)
-        return Look(seen.judged, seen.site, seen.now, held=held)
+        with alone(database, site, "health", wait) as taken:
+            if not taken:
+                return replace(seen, alone=False)
+            return replace(seen, held=self._write(database, site, seen))
+
+    def _write(self, database: Database, site: Site, seen: Look) -> bool:
+        """Writes down what was seen, and what is to be told of it. Whether it was not judged."""
+        plan = self._plan
+        names = [channel.name for channel in plan.channels]
+        looks = Looks(database, site, plan.host)
+        held = looks.begin(seen.now, plan.thresholds, names, ticks=seen.ticks)
+        to = addressee(database, site) if names else ""
+        telling = Telling(names, plan.most, plan.cooldown, plan.link, to)
+        alerts = Alerts(database, site)
+        self._found_again(alerts, site, telling)
+        undecided = [j.rule for j in seen.judged if j.state is State.UNKNOWN]
+        alerts.update(findings(seen.judged), telling, undecided=undecided, hold=held)
+        return held
 
     def _found_again(self, alerts: Alerts, site: Site, telling: Telling) -> None:
         """The database answers: an outage that was remembered is over."""
@@ -168,10 +167,10 @@ class Watch:
             self._hear(memory)
             seconds = max(int(time.time() - memory.since), 0)
             text = f"the database was out of reach for {duration(seconds)}"
-            found = Finding(_LOST.rule, _LOST.severity, text, _LOST.advice)
+            found = replace(_LOST, text=text)
             if memory.told or seconds >= (self._plan.thresholds.of("database") or seconds + 1):
                 alerts.record(found, seconds, telling, told=bool(memory.told))
-        fresh = (name_of(site), site.url, telling.to)
+        fresh = (site.name, site.url, telling.to)
         if memory.since or (memory.site, memory.url, memory.to) != fresh:
             self._remember(Memory(0.0, {}, *fresh))
 
