@@ -16,25 +16,9 @@ SELECT action_id, hook, args, extended_args, schedule, status, group_id, {true_d
 WHERE {recurs}
 
 -- name: ended
--- Chains among the rows that ended last.
-SELECT action_id, hook, args, extended_args, schedule, group_id, last_attempt_gmt FROM (
-  SELECT * FROM (
-    SELECT * FROM {actions} WHERE status = 'complete' ORDER BY last_attempt_gmt DESC LIMIT :limit
-  ) AS complete
-  UNION ALL
-  SELECT * FROM (
-    SELECT * FROM {actions} WHERE status = 'failed' ORDER BY last_attempt_gmt DESC LIMIT :limit
-  ) AS failed
-) AS latest
-WHERE {recurs}
-ORDER BY action_id DESC
-
--- name: follows
--- Whether these hooks have anything that waits or runs, and the newest that was canceled.
-SELECT hook, MAX(CASE WHEN status IN ('pending', 'in-progress') THEN 1 ELSE 0 END) AS live,
-  MAX(CASE WHEN status = 'canceled' THEN action_id END) AS canceled
-FROM {actions}
-WHERE hook IN (:hooks) AND status IN ('pending', 'in-progress', 'canceled') GROUP BY hook
+-- The last actions of chains that have stopped.
+SELECT action_id, hook, args, extended_args, schedule, group_id, last_attempt_gmt FROM {actions}
+WHERE action_id IN (:ids)
 
 -- name: groups
 -- Names of groups.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from compat.args import ArgsError, decode
 from compat.site_time import epoch_of
 from runner.core.model import Status
+from runner.operations.doctor import Patient
+from runner.operations.doctor.queue import ended_chains
 from runner.site import identifiers
 from runner.sources.rows import Unreadable, schedule_of
 from runner.storage.queries import Queries
@@ -23,15 +25,12 @@ if TYPE_CHECKING:
 LIMIT = 5_000
 """Live rows that are looked at."""
 
-ENDED = 1_000
-"""Rows of each kind of end among which stopped chains are looked for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Chain:
     """One chain. `recurrence` is in seconds or a cron expression (UTC); `next_at`, in epoch
     seconds, of the action `next_id`; `duplicates` are live actions of the same hook, args and group
-    beyond one. One that `stopped` has no next action, and nobody canceled it."""
+    beyond one. Of one that `stopped` they are the last action and when it ended."""
 
     hook: str
     args: Any
@@ -51,10 +50,7 @@ def chains(database: Database, site: Site, census: Census | None, most: int) -> 
         live = database.query(queries["live"], hooks=census.recurring, limit=LIMIT)
     else:
         live = database.query(queries["live_anywhere"], limit=LIMIT)
-    ended = _newest(database.query(queries["ended"], limit=ENDED), {row["hook"] for row in live})
-    hooks = sorted({row["hook"] for row in ended})
-    follows = database.query(queries["follows"], hooks=hooks) if hooks else []
-    stopped = _stopped(ended, {row["hook"]: row for row in follows})
+    stopped = _stopped(database, site, queries, {row["hook"] for row in live})
     ids = sorted({row["group_id"] for row in (*live, *stopped)})
     named = database.query(queries["groups"], ids=ids) if ids else []
     groups = {row["group_id"]: row["slug"] for row in named}
@@ -106,21 +102,7 @@ def _facts(row: Row, groups: dict[int, str]) -> dict[str, Any]:
     }
 
 
-def _newest(rows: Sequence[Row], live: set[str]) -> list[Row]:
-    """The newest ended row of each hook that has no live one."""
-    found: dict[str, Row] = {}
-    for row in rows:
-        if row["hook"] not in live:
-            found.setdefault(row["hook"], row)
-    return [*found.values()]
-
-
-def _stopped(ended: Sequence[Row], follows: dict[str, Row]) -> list[Row]:
-    """Those after which nothing came, and that nobody canceled since."""
-    stopped = []
-    for row in ended:
-        after = follows.get(row["hook"])
-        if after and (int(after["live"]) or int(after["canceled"] or 0) > row["action_id"]):
-            continue
-        stopped.append(row)
-    return stopped
+def _stopped(database: Database, site: Site, queries: Queries, alive: set[str]) -> list[Row]:
+    """The newest action of each chain that `runner doctor` and the alerts call stopped."""
+    ids = ended_chains(Patient(database, site.tables), alive=alive).values()
+    return database.query(queries["ended"], ids=[*ids]) if ids else []

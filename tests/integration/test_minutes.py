@@ -213,7 +213,8 @@ def test_the_loudest_hooks(shop, server):
 
 
 def test_chains(shop, server):
-    """What comes next, what waits twice, what has stopped; one that somebody canceled is no news."""
+    """What comes next, what waits twice, what has stopped; one that somebody canceled is no news,
+    and neither is one that ended well: its canceled action may be deleted since."""
     hourly = schedules.interval(NOW + 60, 3600)
     shop.add("twice", (1,), at=NOW + 60, schedule=hourly, group="shop")
     shop.add("twice", (1,), at=NOW + 120, schedule=hourly, group="shop")
@@ -229,6 +230,10 @@ def test_chains(shop, server):
             last_attempt_gmt=sql_date(NOW - 50),
         )
     shop.add("ended", (), at=NOW + 60, schedule=hourly, status="canceled")
+    past = {"status": "complete", "last_attempt_gmt": sql_date(NOW - 50)}
+    well = shop.add("ended well", (), at=NOW - 60, schedule=hourly, **past)
+    said = {"message": "action complete via WP Cron", "log_date_gmt": sql_date(NOW - 50)}
+    shop.insert("logs", {"action_id": well, **said})
     with server.frozen(NOW):
         record(shop)
         database, site = connected(shop)
@@ -241,5 +246,6 @@ def test_chains(shop, server):
                 ("nightly", [], False, 0, "0 3 * * *"),
                 ("twice", [2], False, 0, 3600),
             ]
+            assert found[0].next_at == NOW - 50
             assert (found[1].group, found[1].next_at) == ("shop", NOW + 60)
         database.close()

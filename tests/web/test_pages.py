@@ -9,6 +9,7 @@ import pytest
 from support.page import NOW, Visitor, account, bury, connected, make_page, signed_in, texts
 from support.waiting import until
 
+from compat import schedules
 from compat.site_time import sql_date
 from runner.operations.report import snapshot
 
@@ -407,3 +408,13 @@ def test_without_handlers_it_works_too(shop):
     visitor = signed_in(make_page(shop), shop)
     for path in ("/", f"/actions/{shop.ids['pending']}", "/workers", "/doctor"):
         assert visitor.get(path).status_code == 200
+
+
+def test_a_chain_that_stopped(admin, shop):
+    """It is told when it ended, not when its next one comes: there is none."""
+    hourly = schedules.interval(NOW - 7200, 3600)
+    ended = {"status": "failed", "last_attempt_gmt": sql_date(NOW - 3600)}
+    last = shop.add("shop_hourly", (), at=NOW - 3600, schedule=hourly, **ended)
+    row = next(line for line in admin.get("/recurring").text.split("<li ") if "shop_hourly" in line)
+    assert [text in row for text in ("stopped", f"#{last}", "ended <time")] == [True] * 3
+    assert "next" not in row

@@ -19,7 +19,7 @@ from runner.operations.doctor.findings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from runner.operations.doctor.findings import Patient, Verdict
     from runner.storage.db import Row
@@ -150,12 +150,14 @@ def stopped(patient: Patient) -> Verdict:
     )
 
 
-def ended_chains(patient: Patient, known: Mapping[str, int] | None = None) -> dict[str, int]:
+def ended_chains(
+    patient: Patient, known: Mapping[str, int] | None = None, alive: Collection[str] = ()
+) -> dict[str, int]:
     """Hooks of chains that ended without a next action, and that nobody canceled, with their newest
-    action. `known` are those found before: they are looked at however long ago they ended. PHP
-    makes the next action after it has ended the one before: in between nothing can be told.
-    Canceled actions are soon deleted by PHP's cleaner, so a chain that ended well has not stopped
-    by itself."""
+    action. `known` are those found before: they are looked at however long ago they ended; `alive`
+    are hooks that are known to go on. PHP makes the next action after it has ended the one before:
+    in between nothing can be told. Canceled actions are soon deleted by PHP's cleaner, so a chain
+    that ended well has not stopped by itself."""
     found: dict[str, int] = dict(known or {})
     fresh = set()
     for status in (Status.COMPLETE, Status.FAILED):
@@ -168,6 +170,7 @@ def ended_chains(patient: Patient, known: Mapping[str, int] | None = None) -> di
         hook: newest
         for hook, newest in looked[: CHAINS * 10]
         if hook not in fresh
+        and hook not in alive
         and not patient.ask("goes_on", hook=hook, newest=newest)
         and (_ended_oddly(patient, newest) or _always_failed(patient, hook))
     }
