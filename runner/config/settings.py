@@ -333,8 +333,8 @@ class Settings:
         least=1, metavar="SECONDS",
     )  # fmt: skip
     heartbeat: int = _count(
-        15, "Seconds between heartbeats; a third of a lease that is shorter than 45.", least=1,
-        metavar="SECONDS",
+        15, "Seconds between heartbeats, at most 30: a worker that says nothing for 60 s is missed;"
+        " a third of a lease that is shorter than 45.", least=1, most=30, metavar="SECONDS",
     )  # fmt: skip
     sites_at_once: int = _count(
         8, "Of several sites, this many runs at a time; each has a turn of 10 seconds while others"

@@ -16,6 +16,8 @@ class Source(Protocol):
     contended: bool
     again_in: float
 
+    def seen(self) -> None: ...
+
     def claim(
         self,
         limit: int,

@@ -91,12 +91,14 @@ class Worker:
         self._batches: list[Claimed] = []
         self._look_at = 0.0
         self._expired_at = 0.0
+        self._live_at = 0.0
         self._trouble = ""
 
     def run(self) -> Summary:
         """Works until nothing is due or a limit is reached; what was not begun is handed back."""
         why = ""
         self._look_at = self._expired_at = self._clock.monotonic()
+        self._live_at = self._look_at + self._heartbeat  # it has just been entered in the list
         try:
             while self._batches or not (why := self._end()):
                 if self._wants_more():
@@ -104,7 +106,7 @@ class Worker:
                 if self._batches:
                     self._step()
                 elif self._poll or self._look_at < math.inf:
-                    self._limits.rest(max(self._look_at - self._clock.monotonic(), BREATH))
+                    self._rest()
         finally:
             for batch in self._batches:
                 self._release(batch)
@@ -112,6 +114,19 @@ class Worker:
         self.summary.contended = self._source.contended
         self.summary.seconds = self._limits.elapsed()
         return self.summary
+
+    def _rest(self) -> None:
+        """Until the next look. A worker that waits for long says meanwhile that it lives."""
+        until = min(self._look_at, self._live()) if self._poll else self._look_at
+        self._limits.rest(max(until - self._clock.monotonic(), BREATH))
+
+    def _live(self) -> float:
+        """The heartbeat of the worker itself, when it is time; the moment of the next."""
+        now = self._clock.monotonic()
+        if now >= self._live_at:
+            self._source.seen()
+            self._live_at = now + self._heartbeat
+        return self._live_at
 
     def _end(self) -> str:
         """Why the run is over now that no batch is left; empty when it goes on."""
@@ -148,6 +163,8 @@ class Worker:
         room = self._limits.room()
         limit = self._batch_size if room is None else min(self._batch_size, room)
         held = {action for batch in self._batches for action in batch.live()}
+        if self._poll:
+            self._live()
         try:
             claim = self._source.claim(
                 limit, expired=now >= self._expired_at, held=held, room=self._free()

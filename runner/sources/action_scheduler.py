@@ -58,6 +58,11 @@ class ActionScheduler:
         self._job_hooks = job_hooks
         self._slugs: dict[int, str] = {0: ""}
 
+    def seen(self) -> None:
+        """The worker lives, also while it has nothing to do."""
+        if self._leases:
+            self._leases.seen(self._database)
+
     def claim(
         self,
         limit: int,
@@ -77,8 +82,6 @@ class ActionScheduler:
         self.contended = False
         self.again_in = math.inf
         room = limit if room is None else room
-        if expired and self._leases:
-            self._leases.seen(self._database)
         for attempt in range(CONTENDED_TRIES):
             monotonic = self._database.clock.monotonic()
             try:

@@ -80,6 +80,16 @@ def test_what_becomes_due_is_picked_up_until_a_signal_ends_it(daemon, site):
     assert site.rows("claims") == []
 
 
+def test_a_worker_that_seldom_looks_is_seen_often(daemon, site):
+    """Looks five minutes apart are a wish to spare the database, no sign of a dead worker."""
+    done = site.add("quick", [1], at=DUE)
+    daemon("--sleep", "300", RUNNER_HEARTBEAT="1")
+    until(lambda: site.row(done)["status"] == "complete")
+    for _ in range(2):
+        site.run("UPDATE wp_runner_workers SET seen_at = '2020-01-01 00:00:00'")
+        until(lambda: "2020" not in str(site.own("workers")[0]["seen_at"]))
+
+
 def test_probes_and_metrics_of_the_daemon(daemon, cli, site):
     """It answers while it works, to GET and HEAD alone; the address is free afterwards."""
     port = free_port()
