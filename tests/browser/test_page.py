@@ -7,6 +7,7 @@ import json
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from support.browser import working
+from support.page import record
 from support.waiting import until
 
 from compat import schedules
@@ -109,8 +110,7 @@ def test_replaying_a_dead_letter_with_other_args(visitor, page, wordpress, faile
 
 def test_pausing_a_group_from_the_overview(visitor, page, wordpress, cli):
     """And resuming it; the worker heeds it meanwhile."""
-    with working(cli):  # it counts the table: the overview's groups come from that
-        until(lambda: wordpress.own("census"), seconds=75)
+    record(wordpress)  # the overview's groups come from what was counted
     sign_in(visitor, page)
     visitor.goto(f"{page}/")
     row = visitor.locator("#groups tr", has_text="image-descriptions")

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from support.page import connected
+from support.page import WEEK, connected, record
 
 from compat import schedules
 from compat.action_scheduler import parked
 from compat.site_time import epoch_of, sql_date
 from runner.operations.chains import chains
 from runner.operations.figures import Figures
-from runner.operations.minutes import Minutes
 from runner.site import lock_name
 
 NOW = epoch_of("2026-11-23 06:05:04")
 MINUTE = epoch_of("2026-11-23 06:04:00")
-WEEK = 7 * 86_400
 
 
 @pytest.fixture
 def shop(site):
     site.migrate()
     return site
-
-
-def record(site) -> int:
-    database, found = connected(site)
-    written = Minutes(database, found).record(WEEK)
-    database.close()
-    return written
 
 
 def figures(site):

@@ -87,7 +87,7 @@ def takes_4_gb():
 
 @handlers.on("is_killed_for_memory")
 def is_killed_for_memory():
-    bytearray(b"x") * (200 << 20)
+    bytearray(b"x") * (600 << 20)
     os.kill(os.getpid(), signal.SIGKILL)
 
 @handlers.on("closes_all", timeout=5)
@@ -132,7 +132,7 @@ FATES = {
     "segfaults": (0, r"the handler process \d+ died: killed by SIGSEGV(, peak memory \d+ MB)?"),
     "takes_4_gb": (0, r"MemoryError"),
     "is_killed_for_memory": (
-        0, r"the handler process \d+ died: killed by SIGKILL, peak memory 2\d\d MB \(out of memory\?\)",
+        0, r"the handler process \d+ died: killed by SIGKILL, peak memory 6\d\d MB \(out of memory\?\)",
     ),
     "closes_all": (5, r"the handler process \d+ lost its channel and was killed"),
     "prints_100_mb": (60, None),
@@ -141,7 +141,8 @@ FATES = {
     "raises_hollow": (0, r"Hollow: \(its message cannot be shown\)"),
     "swallows_its_soft_end": (2, r"timed out after 2 seconds and was killed"),
 }  # fmt: skip
-"""For each handler of SWARM its deadline in seconds (0: it ends at once), and what the log says."""
+"""For each handler of SWARM its deadline in seconds (0: it ends at once), and what the log says. The
+600 MB are more than the tests hold: a peak counts if it is over that of whoever started a process."""
 
 
 def took(site, action: int) -> int:

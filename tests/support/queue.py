@@ -37,11 +37,18 @@ def together(count: int, work) -> list:
     results: list = [None] * count
 
     def run(number: int) -> None:
+        begun = threading.Event()
+
+        def begin() -> None:
+            start.wait()
+            begun.set()
+
         try:
-            results[number] = work(number, start.wait)
+            results[number] = work(number, begin)
         except Exception as error:  # noqa: BLE001  the test compares it
             results[number] = error
-            start.abort()
+            if not begun.is_set():  # else the others may still be on their way out of the wait
+                start.abort()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
     for thread in threads:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from html.parser import HTMLParser
 
 import pymysql
@@ -17,7 +16,7 @@ from web.gate import Rates
 SCRIPTS = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "' onmouseover='alert(1)",
     "javascript:alert(1)", "</textarea><script>alert(1)</script>", "</title><script>alert(1)</script>",
-    "{{7*7}}{% raw %}", "${7*7}", "<!--", "]]>", "<a href='data:text/html,x'>x</a>", "&lt;script&gt;", "\u202e\u0000\x1b[31m",
+    "{{7919*7919}}{% raw %}", "${7919*7919}", "<!--", "]]>", "<a href='data:text/html,x'>x</a>", "&lt;script&gt;", "\u202e\u0000\x1b[31m",
 ]  # fmt: skip
 
 
@@ -91,7 +90,7 @@ def test_stored_texts_are_texts(app, shop, text):
         harm = Harm()
         harm.feed(answer.text)
         assert harm.found == [], path
-        assert "49" not in re.findall(r"\{\{|49", texts(answer.text)) or "7*7" not in text
+        assert str(7919 * 7919) not in texts(answer.text), path
 
 
 @pytest.mark.parametrize(
