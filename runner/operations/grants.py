@@ -96,7 +96,12 @@ _MANAGE = {
 }
 
 _PAGE = dict.fromkeys(("sessions", "sign_ins"), _ALL)
-_ACCOUNTS = {**dict.fromkeys(OWN_TABLES, _READ), "accounts": _ALL, "sessions": ("SELECT", "DELETE")}
+_ACCOUNTS = {
+    **dict.fromkeys(OWN_TABLES, _READ),
+    **_AUDITED,
+    "accounts": _ALL,
+    "sessions": ("SELECT", "DELETE"),
+}
 
 _SIGN_IN = {"users": (_SIGNING_IN,), "usermeta": (_CAPABILITIES,)}
 """Columns of WordPress's own tables."""

@@ -159,6 +159,16 @@ def test_accounts(shell, monkeypatch):
     assert shell("web", "user", "remove", "bot").returncode == 0
     assert shell.out("web", "user", "list", "--format", "count") == "1\n"
     complains(shell("web", "user", "remove", "bot"), 1, "no account bot")
+    rows = json.loads(shell.out("audit", "--format", "json"))
+    told = [(row["actor"], row["verb"], row["target"], row["changed"], row["note"]) for row in rows]
+    assert told[-1] == ("root", "add account", "account anna", 1, "role read")
+    assert [words[1:] for words in told[-2::-1]] == [
+        ("add account", "account bot", 1, "role admin"),
+        ("change account", "account anna", 1, "role admin"),
+        ("change account", "account bot", 1, "another token"),
+        ("remove account", "account bot", 1, ""),
+        ("remove account", "account bot", 0, ""),
+    ]
     complains(shell("web", "user", "add", "anna", "--token"), 1, "already")
     complains(shell("web", "user", "add", "", "--token"), 2, "a name has")
     complains(shell("web", "user", "role", "anna", "root"), 2, "role", "'root'")

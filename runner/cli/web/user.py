@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,10 @@ from runner.cli.output import LIST_FORMATS, chosen_fields, output_options, print
 from runner.config import ROLES
 from runner.core.errors import UsageError
 from runner.operations.accounts import Accounts, check_name
+from runner.operations.manage import Actor, Manage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FIELDS = ("name", "role", "has_password", "has_token", "created_at", "created_by")
 
@@ -47,10 +52,8 @@ def add(
     check_name(name)
     if token and password_stdin:
         raise UsageError("--token and --password-stdin cannot be given together")
-    app = site_app(flags)
-    with app.open() as (database, site):
-        accounts = Accounts(database, site)
-        password = None if token else _password(from_input=password_stdin)
+    password = None if token else _password(from_input=password_stdin)
+    with _audited(flags, actor, "add account", name, f"role {role}") as accounts:
         made = accounts.add(name, role, password=password, token=token, actor=actor_name(actor))
     click.echo(f"added {name}, who may {_may(role)}", err=True)
     if made:
@@ -77,10 +80,11 @@ def list_(*, style: str, field: str | None, fields: str | None, **flags: Any) ->
 @command.command("remove")
 @settings_options("database")
 @click.argument("name")
-def remove(*, name: str, **flags: Any) -> None:
+@actor_option
+def remove(*, name: str, actor: str | None, **flags: Any) -> None:
     """Remove an account; whoever is signed in by it is signed out."""
-    with site_app(flags).open() as (database, site):
-        Accounts(database, site).remove(name)
+    with _audited(flags, actor, "remove account", name) as accounts:
+        accounts.remove(name)
     click.echo(f"removed {name}", err=True)
 
 
@@ -88,10 +92,11 @@ def remove(*, name: str, **flags: Any) -> None:
 @settings_options("database")
 @click.argument("name")
 @click.argument("role", type=_role)
-def role_(*, name: str, role: str, **flags: Any) -> None:
+@actor_option
+def role_(*, name: str, role: str, actor: str | None, **flags: Any) -> None:
     """Say what an account may do, from now on."""
-    with site_app(flags).open() as (database, site):
-        Accounts(database, site).set_role(name, role)
+    with _audited(flags, actor, "change account", name, f"role {role}") as accounts:
+        accounts.set_role(name, role)
     click.echo(f"{name} may {_may(role)}", err=True)
 
 
@@ -99,23 +104,39 @@ def role_(*, name: str, role: str, **flags: Any) -> None:
 @settings_options("database")
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read it from standard input.")
-def password_(*, name: str, password_stdin: bool, **flags: Any) -> None:
+@actor_option
+def password_(*, name: str, password_stdin: bool, actor: str | None, **flags: Any) -> None:
     """Give an account another password; its sessions end."""
-    with site_app(flags).open() as (database, site):
-        accounts = Accounts(database, site)
-        accounts.set_password(name, _password(from_input=password_stdin))
+    password = _password(from_input=password_stdin)
+    with _audited(flags, actor, "change account", name, "another password") as accounts:
+        accounts.set_password(name, password)
     click.echo(f"{name} has a new password", err=True)
 
 
 @command.command("token")
 @settings_options("database")
 @click.argument("name")
-def token_(*, name: str, **flags: Any) -> None:
+@actor_option
+def token_(*, name: str, actor: str | None, **flags: Any) -> None:
     """Give an account a new token; the old one and its sessions end."""
-    with site_app(flags).open() as (database, site):
-        made = Accounts(database, site).renew_token(name)
+    with _audited(flags, actor, "change account", name, "another token") as accounts:
+        made = accounts.renew_token(name)
     click.echo("its token, which is not shown again:", err=True)
     click.echo(made)
+
+
+@contextmanager
+def _audited(
+    flags: dict[str, Any], actor: str | None, verb: str, name: str, note: str = ""
+) -> Iterator[Accounts]:
+    """The site's accounts; what is done with them is in the audit, also when it fails."""
+    with site_app(flags).open() as (database, site):
+        accounts = Accounts(database, site)
+        manage = Manage(database, site, Actor(actor_name(actor)))
+        with manage.together(verb, f"account {name}") as entry:
+            entry.asked, entry.note = 1, note
+            yield accounts
+            entry.changed = 1
 
 
 def _password(*, from_input: bool) -> str:
