@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
+from runner.core.errors import DatabaseGone
 from runner.core.limits import Limits
 from runner.operations.actions import Actions
 from runner.operations.audit import Audit
@@ -73,6 +74,8 @@ def record(app: App, keep_minutes: int, tell: Once) -> None:
             database.patience = 0.0  # the next minute makes up for this one
             if site.migrated:
                 Minutes(database, site).record(keep_minutes * DAY)
+    except DatabaseGone as error:  # the workers tell of an outage
+        tell.later(f"the figures of two minutes could not be written: {error}")
     except Exception as error:  # noqa: BLE001  whatever it is, the daemon's work goes on
         tell(f"the figures of this minute could not be written: {error}")
     else:
@@ -94,15 +97,21 @@ class Once:
 
     def __init__(self, tell: Callable[[str], object]) -> None:
         self._tell = tell
-        self._told = False
+        self._told = self._met = False
 
     def __call__(self, text: str) -> None:
         if not self._told:
             self._told = True
             self._tell(text)
 
+    def later(self, text: str) -> None:
+        """Of what may be over by the next time: said if it is not."""
+        if self._met:
+            self(text)
+        self._met = True
+
     def again(self) -> None:
-        self._told = False
+        self._told = self._met = False
 
 
 class Repeated:

@@ -89,6 +89,10 @@ class Outage:
         self._waiting: set[str] = set()
         self._began = 0.0
 
+    @property
+    def lasts(self) -> bool:
+        return bool(self._waiting)
+
     def begin(self, who: str, why: str) -> None:
         with self._lock:
             if not self._waiting:
@@ -201,7 +205,8 @@ class Daemon:
         clean(self._app, self._stop, self._watch.tell)
 
     def _record(self) -> None:
-        record(self._app, self._settings.keep_minutes, self._once)
+        if not self._outage.lasts:  # the first minute after it makes up for it
+            record(self._app, self._settings.keep_minutes, self._once)
 
     def _work(self, queue: WorkerQueue, handlers: Handlers, heaviest: int) -> None:
         """One queue's worker, from connecting to its end."""

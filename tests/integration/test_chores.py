@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from support.browser import free_port
 from support.engine import Engine, handlers_for
 
 from compat.site_time import SiteZone, sql_date
-from runner.chores import Pace, clean, running, scheduler
+from runner.chores import Once, Pace, clean, record, running, scheduler
 from runner.core.signals import Stop
 
 NOW = 1_795_413_900
@@ -47,6 +49,25 @@ def test_what_goes_wrong_is_told_and_ends_nothing(site, clock, stop):
     clean(engine.app, stop, told.append)
     assert len(told) == 1
     assert told[0].startswith("old actions could not be deleted: ")
+
+
+def test_a_minute_without_the_database_is_made_up_for(site, server, clock):
+    """The workers tell of an outage: the figures do so only when it is no short one, and once."""
+    site.migrate()
+    app, told = Engine(site, handlers_for("ours"), clock).app, []
+    nobody = replace(app.connection, dsn=replace(site.dsn, port=free_port()))
+    lost, once = replace(app, connection=nobody), Once(told.append)
+    for _ in range(2):
+        record(lost, 7, once)
+        assert told == []
+        record(lost, 7, once)
+        record(lost, 7, once)
+        assert len(told) == 1
+        assert told[0].startswith("the figures of two minutes could not be written: cannot reach ")
+        told.clear()
+        with server.frozen(NOW):
+            record(app, 7, once)
+        assert told == []
 
 
 @pytest.mark.parametrize("zone", ["Europe/Budapest", "America/New_York", ""])
