@@ -411,10 +411,14 @@ def test_without_handlers_it_works_too(shop):
 
 
 def test_a_chain_that_stopped(admin, shop):
-    """It is told when it ended, not when its next one comes: there is none."""
+    """It is told when it ended, not when its next one comes: there is none. One that is late is due."""
     hourly = schedules.interval(NOW - 7200, 3600)
     ended = {"status": "failed", "last_attempt_gmt": sql_date(NOW - 3600)}
     last = shop.add("shop_hourly", (), at=NOW - 3600, schedule=hourly, **ended)
-    row = next(line for line in admin.get("/recurring").text.split("<li ") if "shop_hourly" in line)
+    shop.add("shop_late", (), at=NOW - 60, schedule=hourly)
+    rows = admin.get("/recurring").text.split("<li ")
+    row = next(line for line in rows if "shop_hourly" in line)
     assert [text in row for text in ("stopped", f"#{last}", "ended <time")] == [True] * 3
     assert "next" not in row
+    assert "due <time" in next(line for line in rows if "shop_late" in line)
+    assert any("next <time" in line for line in rows)
