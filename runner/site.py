@@ -117,6 +117,7 @@ def discover(database: Database, tables: Tables, *, lock: str | None = None) -> 
     found = shape_of(facts, tables)
     _refuse(options)
     _refuse_engines(facts)
+    _refuse_null(facts, tables)
     return Site(
         tables=tables,
         shape=found,
@@ -222,6 +223,18 @@ def _refuse(options: dict[str, str]) -> None:
             " in posts. Let WordPress run its queue (the hook action_scheduler/migration_hook)"
             " until option action_scheduler_migration_status says complete"
         )
+
+
+def _refuse_null(facts: list[Row], tables: Tables) -> None:
+    """What undoes a turn that lost a row is a NULL which this column must refuse."""
+    logs = tables.plain("logs")
+    for row in facts:
+        column = row["kind"] == "column" and (row["name"], row["item"]) == (logs, "action_id")
+        if column and str(row["value"]).startswith("optional"):
+            raise SiteError(
+                f"column action_id of table {logs} takes NULL, which Action Scheduler's own does"
+                f" not: change it with ALTER TABLE {logs} MODIFY action_id bigint unsigned NOT NULL"
+            )
 
 
 def _refuse_engines(facts: list[Row]) -> None:

@@ -1,10 +1,12 @@
 -- What kind of site this is: one round trip tells columns, indexes, options and server.
 
 -- name: session
--- The session in one SET: UTC, no gap locks, strict but for the zero dates that WordPress's tables
--- use, and the collation of the table's own columns (with another one the claim would sort).
-SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', {isolation} = 'READ-COMMITTED',
-  sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 10,
+-- The session in one SET: UTC, a COMMIT that begins no new transaction, no gap locks, strict but for
+-- the zero dates that WordPress's tables use, and the collation of the table's own columns (with
+-- another one the claim would sort).
+SET NAMES utf8mb4, autocommit = 1, completion_type = 0, time_zone = '+00:00',
+  {isolation} = 'READ-COMMITTED', sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION',
+  innodb_lock_wait_timeout = 10,
   collation_connection = COALESCE(
     (SELECT MAX(collation_name) FROM information_schema.columns
      WHERE table_schema = DATABASE() AND table_name = '{table}' AND column_name = 'hook'

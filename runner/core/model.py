@@ -93,6 +93,11 @@ NO_RECEIPT = Receipt(0)
 """For a call that has nothing to do with a database."""
 
 
+def spelled_out(text: str) -> str:
+    """The same text made of whole characters: of half a one its number is shown."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class HandlerFailure:
     """Why a call did not return: plain text, so that it crosses process borders.
@@ -112,6 +117,11 @@ class HandlerFailure:
     traceback: str = ""
     verdict: str = ""
     retry_after: str = ""
+
+    def __post_init__(self) -> None:
+        """What is half a character, of an answer cut in two say, could be stored nowhere."""
+        for name in ("message", "error_class", "traceback"):
+            object.__setattr__(self, name, spelled_out(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

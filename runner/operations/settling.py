@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from compat.action_scheduler import not_atomic
 from runner.core.errors import DatabaseError, DatabaseGone, SettlingError, SoftTimeout, TooBusy
@@ -22,7 +22,7 @@ from runner.sources.journal import Journal
 from runner.sources.leases import Leases, is_parked
 from runner.sources.rows import to_action
 from runner.sources.turn import Turn
-from runner.storage.db import Conflict, LostConnection, TransactionEnded, Unmatched
+from runner.storage.db import Conflict, Interrupted, LostConnection, TransactionEnded, Unmatched
 from runner.storage.drivers import driver_of
 from runner.storage.lent import ENDED, Lent
 
@@ -116,21 +116,33 @@ class DatabaseSettler:
             with self._database.ending() as tx:
                 turn.write(tx)
             call.done = True
-        except (Unmatched, Conflict, DatabaseError) as error:  # the server said no
-            call.stays = self._database.roll_back(error)
-            if isinstance(error, Unmatched):
-                raise SettlingError(LOST) from error
-            if isinstance(error, Conflict):
+        except Interrupted as error:  # perhaps after its COMMIT
+            if not self._find_out(call, turn):
                 raise TooBusy(f"the database is too busy: {error}") from error
-            self._refused(call.job, error)
-            raise
-        except BaseException as error:  # also a soft timeout: nobody knows how far it came
-            self._database.close()
-            call.done = self._took_place(turn)
-            if not isinstance(error, LostConnection):
-                raise
-            if not call.done:
+        except (Unmatched, Conflict, DatabaseError) as error:  # the server said no
+            self._undone(call, error)
+        except LostConnection as error:
+            if not self._find_out(call, turn):
                 raise DatabaseGone(f"lost in settling(), and all is undone: {error}") from error
+        except BaseException:  # a soft timeout, say
+            self._find_out(call, turn)
+            raise
+
+    def _undone(self, call: Settling, error: Exception) -> NoReturn:
+        """Says what the server would not take."""
+        call.stays = self._database.roll_back(error)
+        if isinstance(error, Unmatched):
+            raise SettlingError(LOST) from error
+        if isinstance(error, Conflict):
+            raise TooBusy(f"the database is too busy: {error}") from error
+        self._refused(call.job, error)
+        raise error
+
+    def _find_out(self, call: Settling, turn: Turn) -> bool:
+        """Nobody knows how far it came: whether it is done."""
+        self._database.close()
+        call.done = self._took_place(turn)
+        return call.done
 
     def _refused(self, job: Job, error: Exception) -> None:
         """Perhaps it was what is told to the job manager: the next try does without."""

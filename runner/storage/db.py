@@ -33,12 +33,22 @@ CONFLICT_TRIES = 5
 """How often a unit that lost a deadlock or a lock wait is tried."""
 
 
+AT_ONCE = 1.0
+"""Seconds within which a connection that was cut while it was idle says so; a server that hangs
+takes longer."""
+
+
 class LostConnection(Exception):
     """The connection broke; what was not committed is gone."""
 
 
 class Conflict(Exception):
     """Deadlock, lock wait or a busy file: the same unit may succeed when tried again."""
+
+
+class Interrupted(Conflict):
+    """Somebody ended the statement. Of a COMMIT nobody knows whether it took place: as a part of
+    MariaDB's block it may have, before the block was ended."""
 
 
 class Unmatched(Exception):
@@ -229,12 +239,17 @@ class Database:
         return None if answer is None else answer.rows
 
     def _try(self, text: str, values: Mapping[str, object]) -> Answer | None:
+        """Once more if the connection turns out to be gone: many things cut those that are idle."""
+        kept, began = self._connection is not None, self.clock.monotonic()
         try:
             self.connect()
             return self.send(text, values)
         except (DatabaseError, LostConnection, Conflict) as error:
             if not isinstance(error, Conflict):
                 self.close()
+            gone = kept and isinstance(error, LostConnection)
+            if gone and self.clock.monotonic() < began + AT_ONCE:
+                return self._try(text, values)
             return None
 
     def unit(
@@ -268,6 +283,9 @@ class Database:
             self.run(statements)
         except LostConnection as error:
             raise _UnknownCommit(*error.args) from error
+        except Interrupted as error:
+            self._roll_back()
+            raise _InterruptedCommit(*error.args) from error
         except BaseException:
             self._roll_back()
             raise
@@ -287,6 +305,7 @@ class Database:
                 result = attempt(uncertain)
             except Conflict as error:
                 conflicts += 1
+                uncertain = uncertain or isinstance(error, _InterruptedCommit)
                 deadline = deadline or self.clock.monotonic() + patience
                 late = self.clock.monotonic() >= deadline or ends()
                 if late if tries is None else conflicts >= tries:
@@ -418,3 +437,7 @@ def _never() -> bool:
 
 class _UnknownCommit(LostConnection):
     """COMMIT was sent and no answer came."""
+
+
+class _InterruptedCommit(Interrupted):
+    """COMMIT was sent, and the answer does not tell whether it took place."""

@@ -23,6 +23,7 @@ from runner.core.errors import (
 from runner.storage.borrowed import NO_TRANSACTION
 from runner.storage.db import (
     Conflict,
+    Interrupted,
     LostConnection,
     NotUnderstood,
     TransactionEnded,
@@ -54,7 +55,7 @@ _LOST = {1053, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2055, 4031}
 _INTERRUPTED = (1317, 1969, 3024)
 _MEANINGS: dict[int, type[Exception]] = {
     **dict.fromkeys((1020, 1205, 1213, 1467, 3058), Conflict),
-    **dict.fromkeys(_INTERRUPTED, Conflict),
+    **dict.fromkeys(_INTERRUPTED, Interrupted),
     ER.BAD_NULL_ERROR: Unmatched,
     ER.PARSE_ERROR: NotUnderstood,
     ER.SP_DOES_NOT_EXIST: TransactionEnded,
@@ -231,7 +232,7 @@ class MySQL:
                 tx.execute(queries["session_modes"], modes=found["modes"])
 
     def errors(self) -> tuple[type[Exception], ...]:
-        return (pymysql.err.MySQLError, OSError, struct.error, RuntimeError)
+        return (pymysql.err.MySQLError, OSError, struct.error, RuntimeError, UnicodeEncodeError)
 
     def translate(self, error: Exception) -> Exception:
         """Turns a driver's error into what the runner can act on."""
@@ -240,6 +241,8 @@ class MySQL:
         where = self._dsn.where()
         if isinstance(error, (OSError, struct.error, pymysql.err.InterfaceError)) or code in _LOST:
             return LostConnection(f"{where}: {text or 'the connection is closed'}")
+        if isinstance(error, UnicodeEncodeError):
+            return DatabaseError(f"a text for {where} is made of no whole characters: {error}")
         if code in _MEANINGS:
             return _MEANINGS[code](text)
         if code in _NO_WRITES:

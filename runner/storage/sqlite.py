@@ -83,7 +83,7 @@ class SQLite:
         yield
 
     def errors(self) -> tuple[type[Exception], ...]:
-        return (sqlite3.Error,)
+        return (sqlite3.Error, UnicodeEncodeError)
 
     def translate(self, error: Exception) -> Exception:
         text = str(error)

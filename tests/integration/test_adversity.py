@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from support.cutting import Cut, break_connection
+from support.cutting import Cut, Kill, break_connection
 from support.engine import Engine, handlers_for
 from support.queue import caller
 from support.waiting import until
@@ -106,6 +106,32 @@ def test_a_statement_that_is_killed_is_tried_again(work, site, server):
     blocker.close()
     assert len(held.settled) == 1
     assert len(site.logs(1)) == 3
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])
+def test_a_statement_that_is_killed_about_its_commit(work, site, after):
+    """What took place is told as done, and once; what did not is done again."""
+    database, source, claim = claimed(work, site, 2)
+    Kill(database, after=after)
+    held = source.advance(claim, settled(claim.actions[0]), [claim.actions[1]])
+    assert ([s.action.id for s in held.settled], [a.id for a in held.started]) == ([1], [2])
+    assert [len(site.logs(n)) for n in (1, 2)] == [3, 2]
+    waiting = site.add("py_hook", at=NOW)
+    Kill(database, after=after)
+    assert changes.cancel(database, discover(database, work.tables), [waiting]) == [waiting]
+    assert (site.row(waiting)["status"], len(site.logs(waiting))) == ("canceled", 2)
+
+
+def test_a_session_that_chains_transactions_hides_no_heartbeat(work, site, server):
+    """Whatever the server's default is: a beat is seen by others at once."""
+    server.execute("SET GLOBAL completion_type = 'CHAIN'")
+    try:
+        _, source, claim = claimed(work, site)
+        site.run(f"UPDATE {ACTIONS} SET last_attempt_gmt = '2020-01-01'")
+        source.beat(claim, [1])
+        assert site.row(1)["last_attempt_gmt"] > "2026"
+    finally:
+        server.execute("SET GLOBAL completion_type = 'NO_CHAIN'")
 
 
 def test_the_named_lock_outlives_a_heartbeat_that_failed(work, site, server):
@@ -266,6 +292,13 @@ def test_tables_without_transactions_are_refused(work, site):
     """A claim cannot be trusted where nothing can be undone."""
     site.run(f"ALTER TABLE {ACTIONS} ENGINE = MyISAM")
     with pytest.raises(SiteError, match=r"is MyISAM, which has no transactions: .* InnoDB"):
+        work.run()
+
+
+def test_a_log_that_takes_null_is_refused(work, site):
+    """What undoes half a turn is that it takes none."""
+    site.run(f"ALTER TABLE {LOGS} MODIFY action_id bigint unsigned NULL")
+    with pytest.raises(SiteError, match=rf"action_id of table {LOGS} takes NULL.* NOT NULL"):
         work.run()
 
 

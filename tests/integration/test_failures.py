@@ -22,6 +22,10 @@ def engine(site, clock, request):
     def fails(token):
         raise ValueError(f"no price for password=c4n4ryV4lu3 and {token}" + "x" * 5000)
 
+    @handlers.on("halves", retry=RetryPolicy.never())
+    def halves():
+        raise ValueError("the remote said \ud83d")
+
     @handlers.on("works")
     def works():
         pass
@@ -45,4 +49,18 @@ def test_each_failed_attempt_is_kept(engine, site):
     assert len(site.own("failures")) == 1
     assert sorted(changes.delete(database, found, [failing])) == [failing]
     assert site.own("failures") == []
+    database.close()
+
+
+def test_half_a_character_in_an_error_is_spelled_out(engine, site):
+    """As of an answer that was cut in two: it can be stored nowhere, and must end no run."""
+    action = site.add("halves", (), at=DUE)
+    assert (engine.run().failed, site.row(action)["status"]) == (1, "failed")
+    database, found = connected(site)
+    tried = attempts(database, found, action)
+    assert [a.message for a in tried] == ["the remote said \\ud83d"]
+    assert "said \\ud83d" in tried[0].traceback
+    (letter,) = site.own("dead_letters")
+    assert "said \\ud83d" in letter["error_message"]
+    assert "said \\ud83d" in letter["traceback"]
     database.close()

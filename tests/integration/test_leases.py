@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.cutting import Cut
+from support.cutting import Cut, break_connection
 from support.engine import Engine
 
 from compat import schedules
@@ -84,6 +84,17 @@ def test_a_claim_is_leased_until_it_ends(site, server, engine):
     source.release(claim, claim.actions)
     assert (site.own("leases"), site.rows("claims")) == ([], [])
     assert site.row(1)["claim_id"] == "0"
+
+
+def test_a_heartbeat_over_a_connection_that_was_cut_counts(site, server, engine):
+    """Servers and firewalls cut what is idle, as a connection is while a long handler runs: each
+    beat would meet a dead one, and the lease would run out under a living worker."""
+    site.add("py_retry", at=NOW - 60)
+    source, claim = died_in(engine, server)
+    break_connection(engine.opened[0]._connection)
+    with server.frozen(NOW + 15):
+        source.beat(claim, [1])
+    assert str(site.own("leases")[0]["expires_at"]) == sql_date(NOW + 15 + LEASE)
 
 
 def test_nothing_is_taken_while_the_lease_lasts(site, server, engine):

@@ -18,6 +18,7 @@ from runner.core.clock import SystemClock
 from runner.operations import settling
 from runner.operations.settling import DatabaseSettler
 from runner.storage import lent
+from runner.storage.db import Interrupted
 
 NOW = 1_795_413_900
 CREATED, STARTED = "action created", "action started via Python runner"
@@ -446,6 +447,26 @@ def test_a_commit_without_an_answer_is_looked_up(shop, monkeypatch, after, recur
     assert (shop.points, shop.status(), ends) == (1, "complete", [1 if after else 2])
     assert len(shop.site.rows()) == 1 + recurring
     assert shop.site.logs(1).count(COMPLETE) == 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])
+def test_a_kill_of_the_statement_about_its_commit(shop, monkeypatch, after):
+    """What took place is no error to the handler, which would compensate for it."""
+    ends = []
+
+    def note(context: Context) -> None:
+        settle(context)
+        ends.append(context.attempt)
+
+    shop.on(note)
+    shop.add()
+    CutCommit(monkeypatch, after=after, error=Interrupted("Query execution was interrupted"))
+    summary = shop.run()
+    assert (summary.completed, summary.retried, shop.points) == (after, not after, int(after))
+    if not after:
+        assert "too busy: Query execution was interrupted" in shop.site.logs(1)[-1]
+        shop.run(NOW + 100)
+    assert (shop.points, shop.status(), ends) == (1, "complete", [1 if after else 2])
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not committed", "committed"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from runner.storage.db import LostConnection
+from runner.storage.db import Interrupted, LostConnection
 
 
 def break_connection(connection) -> None:
@@ -26,5 +26,16 @@ class Cut:
             return self.run(statements)
         self.armed = False
         self.run(statements if self.after else statements[:-1])
+        raise self.error()
+
+    def error(self) -> Exception:
         break_connection(self.database._connection)
-        raise LostConnection("Lost connection during query")
+        return LostConnection("Lost connection during query")
+
+
+class Kill(Cut):
+    """An operator's KILL QUERY that comes at COMMIT: before it, or between it and the end of the
+    block that it is in."""
+
+    def error(self) -> Exception:
+        return Interrupted("Query execution was interrupted")

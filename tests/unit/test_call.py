@@ -88,7 +88,7 @@ class TextIsNoText(Exception):
         pytest.param(RecursionError("deep"), "RecursionError", "deep", id="recursion"),
         pytest.param(MemoryError(), "MemoryError", "", id="memory"),
         pytest.param(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), "UnicodeDecodeError", "'utf-8' codec can't decode byte 0xff in position 0: bad", id="decode"),
-        pytest.param(ValueError("half \ud800 a character"), "ValueError", "half \ud800 a character", id="lone surrogate"),
+        pytest.param(ValueError("half \ud800 a character"), "ValueError", "half \\ud800 a character", id="lone surrogate"),
         pytest.param(text_raises(ValueError()), "Silent", "(its message cannot be shown)", id="text raises"),
         pytest.param(text_raises(SystemExit(2)), "Silent", "(its message cannot be shown)", id="text exits"),
         pytest.param(TextIsNoText(), "TextIsNoText", "(its message cannot be shown)", id="text is no text"),
