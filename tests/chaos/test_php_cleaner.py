@@ -11,7 +11,7 @@ from support.scene import DUE, pick
 from support.waiting import until
 
 JOBS = """
-@handlers.on("long")
+@handlers.on("long", timeout=120)
 def long(context: Context):
     effect(context)
     wait_for("go")
