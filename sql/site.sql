@@ -41,7 +41,9 @@ SELECT 'database', '', '', CONVERT(DATABASE() USING utf8mb4) COLLATE utf8mb4_bin
 
 -- name: probe@sqlite
 -- The same from SQLite's own catalogue.
-SELECT 'column' AS kind, m.name AS name, c.name AS item, 'optional' AS value
+SELECT 'column' AS kind, m.name AS name, c.name AS item, CASE
+  WHEN NOT c."notnull" AND NOT c.pk THEN 'optional'
+  WHEN c."notnull" AND c.dflt_value IS NULL THEN 'required' ELSE 'filled' END AS value
 FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c
 WHERE m.type = 'table' AND m.name IN (:tables)
 UNION ALL
