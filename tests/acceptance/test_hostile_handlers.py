@@ -154,9 +154,9 @@ ENDS = {
     "recurses": ("failed", FAILED + "RecursionError: "),
     "is_huge": ("failed", FAILED + "ValueError: 💥💥💥"),
     "has_a_huge_name": ("failed", FAILED + "EEEE"),
-    "is_odd": ("failed", FAILED + "ValueError: a\0b 🎉 ? \x1b[31m end"),
+    "is_odd": ("failed", FAILED + "ValueError: a\0b 🎉 \\ud83d \x1b[31m end"),
     "is_unsayable": ("failed", FAILED + "Unsayable: (its message cannot be shown)"),
-    "cancels_oddly": ("canceled", "action canceled via Python runner: ?\0"),
+    "cancels_oddly": ("canceled", "action canceled via Python runner: \\ud83d\0"),
     "changes_folder": ("complete", COMPLETE),
     "gets_long_args": ("complete", COMPLETE),
 }
