@@ -165,14 +165,12 @@ def ended_chains(
             found[row["hook"]] = max(found.get(row["hook"], 0), int(row["newest"]))
             if abs(patient.now - (epoch_of(str(row["ended"])) or 0)) < SETTLED:
                 fresh.add(row["hook"])
-    looked = sorted(found.items(), key=lambda item: (item[0] not in (known or {}), item[0]))
+    asked = sorted({*found} - fresh - {*alive}, key=lambda hook: (hook not in (known or {}), hook))
     return {
-        hook: newest
-        for hook, newest in looked[: CHAINS * 10]
-        if hook not in fresh
-        and hook not in alive
-        and not patient.ask("goes_on", hook=hook, newest=newest)
-        and (_ended_oddly(patient, newest) or _always_failed(patient, hook))
+        hook: found[hook]
+        for hook in asked[: CHAINS * 10]
+        if not patient.ask("goes_on", hook=hook, newest=found[hook])
+        and (_ended_oddly(patient, found[hook]) or _always_failed(patient, hook))
     }
 
 
